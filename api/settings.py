@@ -1,0 +1,155 @@
+"""The one place that reads the environment: `ANODYNE_*` into a frozen `Settings`.
+
+Two ways to run. *embedded* (the default): SQLite files and a generated secret in one home directory.
+*production*: PostgreSQL, a separate key store, and secrets given from outside; a secret that is missing, short
+or copied from an example refuses to start.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from environs import Env
+
+__all__ = ["EXAMPLE_SECRET", "InsecureSettings", "Settings"]
+
+EXAMPLE_SECRET = "change-me-to-at-least-32-random-characters"
+"""What `.env.example` shows. A start in production with this value is refused."""
+
+MINIMUM_SECRET_LENGTH = 32
+
+
+class InsecureSettings(Exception):
+    """Production settings that would start with a default, short or missing secret."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything the edges may configure. Secrets never show in its repr."""
+
+    environment: Literal["embedded", "production"] = "embedded"
+    home: Path = Path("var")
+    host: str = "127.0.0.1"
+    port: int = 8000
+    database_url: str | None = field(default=None, repr=False)
+    migration_url: str | None = field(default=None, repr=False)
+    keys_url: str | None = field(default=None, repr=False)
+    key_provider: Literal["file", "environment"] = "file"
+    key_encryption_key: str | None = field(default=None, repr=False)
+    given_secret: str | None = field(default=None, repr=False)
+    allow_simulation: bool = True
+    workers: int = 2
+    threads: int = 8
+    worker_class: Literal["gthread", "sync"] = "gthread"
+    max_body_bytes: int = 256 * 1024
+    rate_limit: str = "6000 per minute"
+    rate_limit_storage: str = "memory://"
+    trusted_proxies: int = 0
+    key_cache_seconds: float = 5.0
+    read_wait_seconds: float = 2.0
+    ready_lag_seconds: float = 30.0
+    metrics_token: str | None = field(default=None, repr=False)
+    metrics_dir: Path | None = None
+    log_level: str = "INFO"
+
+    @classmethod
+    def from_environment(cls, env_file: Path | None = None) -> Settings:
+        """Reads `ANODYNE_*` (and `env_file` where given); raises `InsecureSettings` or environs' EnvError."""
+        env = Env(prefix="ANODYNE_")
+        if env_file is not None:
+            env.read_env(str(env_file), recurse=False)
+        environment = env.str("ENVIRONMENT", "embedded")
+        if environment not in ("embedded", "production"):
+            raise InsecureSettings(f"ANODYNE_ENVIRONMENT is {environment!r}; it is embedded or production")
+        settings = cls(
+            environment=environment,  # type: ignore[arg-type]
+            home=Path(env.str("HOME", "var")).expanduser(),
+            host=env.str("HOST", "127.0.0.1"),
+            port=env.int("PORT", 8000),
+            database_url=env.str("DATABASE_URL", "") or None,
+            migration_url=env.str("MIGRATION_URL", "") or None,
+            keys_url=env.str("KEYS_URL", "") or None,
+            key_provider=env.str("KEY_PROVIDER", "file"),  # type: ignore[arg-type]
+            key_encryption_key=env.str("KEY_ENCRYPTION_KEY", "") or None,
+            given_secret=env.str("SECRET", "") or None,
+            allow_simulation=env.bool("ALLOW_SIMULATION", environment == "embedded"),
+            workers=env.int("WORKERS", 2),
+            threads=env.int("THREADS", 8),
+            worker_class=env.str("WORKER_CLASS", "gthread"),  # type: ignore[arg-type]
+            max_body_bytes=env.int("MAX_BODY_BYTES", 256 * 1024),
+            rate_limit=env.str("RATE_LIMIT", "6000 per minute"),
+            rate_limit_storage=env.str("RATE_LIMIT_STORAGE", "memory://"),
+            trusted_proxies=env.int("TRUSTED_PROXIES", 0),
+            key_cache_seconds=env.float("KEY_CACHE_SECONDS", 5.0),
+            read_wait_seconds=env.float("READ_WAIT_SECONDS", 2.0),
+            ready_lag_seconds=env.float("READY_LAG_SECONDS", 30.0),
+            metrics_token=env.str("METRICS_TOKEN", "") or None,
+            metrics_dir=Path(env.str("METRICS_DIR")) if env.str("METRICS_DIR", "") else None,
+            log_level=env.str("LOG_LEVEL", "INFO"),
+        )
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Refuses what must never run: see `InsecureSettings`."""
+        if self.key_provider not in ("file", "environment"):
+            raise InsecureSettings("ANODYNE_KEY_PROVIDER is neither file nor environment")
+        if self.worker_class not in ("gthread", "sync"):
+            raise InsecureSettings("ANODYNE_WORKER_CLASS is neither gthread nor sync")
+        if self.key_provider == "environment" and not self.key_encryption_key:
+            raise InsecureSettings("ANODYNE_KEY_PROVIDER=environment needs ANODYNE_KEY_ENCRYPTION_KEY")
+        if self.environment != "production":
+            return
+        if not _is_strong(self.given_secret):
+            raise InsecureSettings(
+                f"ANODYNE_SECRET must be set to at least {MINIMUM_SECRET_LENGTH} random characters in production"
+            )
+        if self.key_encryption_key is not None and not _is_strong(self.key_encryption_key):
+            raise InsecureSettings("ANODYNE_KEY_ENCRYPTION_KEY is short or the example")
+        if not self.database_url:
+            raise InsecureSettings("ANODYNE_DATABASE_URL (PostgreSQL) must be set in production")
+        if self.allow_simulation:
+            raise InsecureSettings("ANODYNE_ALLOW_SIMULATION must be off in production")
+
+    @property
+    def key_prefix(self) -> str:
+        """The `<env>` part of API keys, so that a leaked key says where it belongs."""
+        return "live" if self.environment == "production" else "local"
+
+    @property
+    def is_postgresql(self) -> bool:
+        return bool(self.database_url and self.database_url.startswith("postgres"))
+
+    def secret(self) -> bytes:
+        """The key of our HMACs (idempotency fingerprints, blind indexes, cursors).
+
+        Embedded, without `ANODYNE_SECRET`: made once and kept in the home directory, readable by its owner only.
+        """
+        if self.given_secret:
+            return self.given_secret.encode()
+        return _kept_secret(self.home / "secret")
+
+
+def _is_strong(value: str | None) -> bool:
+    return bool(value) and value != EXAMPLE_SECRET and len(value or "") >= MINIMUM_SECRET_LENGTH
+
+
+def _kept_secret(path: Path) -> bytes:
+    """The secret in `path`, made on first use; when several processes start at once the first one's is kept."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as handle:
+            handle.write(secrets.token_urlsafe(48))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip().encode()
