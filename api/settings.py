@@ -129,7 +129,7 @@ class Settings:
 
         Embedded, without `ANODYNE_SECRET`: made once and kept in the home directory, readable by its owner only.
         """
-        if self.given_secret:
+        if self.given_secret and self.given_secret != EXAMPLE_SECRET:
             return self.given_secret.encode()
         return _kept_secret(self.home / "secret")
 

@@ -1,0 +1,1 @@
+"""Who may do what: users, API keys, and the one table of role x operation."""
