@@ -1,0 +1,158 @@
+"""Fills an empty database with three fictional clinics that have run for 26 weeks.
+
+Deterministic: the same seed and scale give the same events, ids and times (sealed bytes and their leaf
+hashes differ, since every database has keys of its own).
+"""
+
+from __future__ import annotations
+
+import time as wall
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+from api.demo import episodes
+from api.demo.body import Body
+from api.demo.clinics import Clinic, open_clinics
+from api.demo.journey import Patient
+from api.demo.parameters import CONDITION_MIX
+from api.demo.parameters import PARAMETERS as P
+from api.demo.world import World
+from domain.patient.history import ConditionRecorded, RecordCondition
+from domain.patient.registration import PatientRegistered, RegisterPatient
+
+FIRST_DAY = datetime(2026, 5, 25, 13, 0, tzinfo=UTC)
+"""A Monday; 26 weeks later is 23 November 2026. US daylight saving time ends on 1 November inside it."""
+
+SURNAMES = (
+    "Ashdown", "Birchwood", "Cloudsley", "Dovetail", "Elmsworth", "Fernhill", "Greengage", "Hazelnutt", "Inkwell",
+    "Juniper", "Kettlewell", "Larkspur", "Meadowcroft", "Nettlebed", "Oakapple", "Primrose", "Quillfeather",
+    "Rosehip", "Sandpiper", "Thistledown", "Underhill", "Violetta", "Willowby", "Yarrowdale",
+)
+GIVEN = (
+    "Ada", "Basil", "Clover", "Dill", "Erica", "Florian", "Ginger", "Hollis", "Iris", "Jasper", "Kale", "Linden",
+    "Marigold", "Nigel", "Olive", "Poppy", "Quince", "Reed", "Sage", "Tansy", "Umber", "Verbena", "Wren", "Zinnia",
+)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the demo holds."""
+
+    clinics: tuple[Clinic, ...]
+    patients: int
+    events: int
+    done: dict[str, int]
+    refused: dict[str, int]
+    seconds: float
+
+
+def live(
+    world: World, import_fhir: Callable[[UUID], object], scale: float,
+    progress: Callable[[float, str], None] = lambda share, label: None,
+) -> Summary:
+    """Opens the clinics, imports the export, and lives through the weeks. Raises whatever goes wrong unplanned."""
+    began = wall.monotonic()
+    world.clock.set(FIRST_DAY)
+    progress(0.0, "opening clinics")
+    clinics = open_clinics(world)
+    progress(0.02, "importing FHIR export")
+    import_fhir(clinics[0].clinic_id)
+    patients = _patients(world, clinics, round(P.patients_per_scale * scale))
+    _script(world, clinics, patients)
+    end = FIRST_DAY + timedelta(weeks=P.weeks)
+    whole = (end - FIRST_DAY).total_seconds()
+
+    def tick(moment: datetime) -> None:
+        done = (moment - FIRST_DAY).total_seconds() / whole
+        progress(0.1 + 0.9 * max(0.0, min(1.0, done)), moment.date().isoformat())
+
+    world.run(end, tick)
+    progress(1.0, "done")
+    return Summary(
+        tuple(clinics), len(patients), world.reader.head(), dict(world.done), dict(world.refused),
+        wall.monotonic() - began,
+    )
+
+
+def _imported(world: World) -> list[tuple[UUID, str, str]]:
+    """Living imported patients with a condition of ours: (patient, condition, sex)."""
+    sexes: dict[UUID, str] = {}
+    found: dict[UUID, str] = {}
+    after = 0
+    names = (PatientRegistered.NAME, ConditionRecorded.NAME)
+    while records := world.reader.read(after, 5000, names=names):
+        after = records[-1].position
+        for record in records:
+            event, subject = record.event, record.subject
+            if subject is None:
+                continue
+            if isinstance(event, PatientRegistered) and not event.deceased:
+                sexes[subject] = event.sex
+            elif isinstance(event, ConditionRecorded) and subject in sexes:
+                found.setdefault(subject, event.condition)
+    return [(patient, condition, sexes[patient]) for patient, condition in found.items()]
+
+
+def _patients(world: World, clinics: Sequence[Clinic], count: int) -> list[Patient]:
+    """Imported people first (at the first clinic), then newly registered ones, spread over all three."""
+    people: list[Patient] = []
+    imported = _imported(world)[: count // 3]
+    for number in range(count):
+        rng = world.random_for(f"patient {number}")
+        if number % 3 == 0 and imported:
+            patient_id, condition, sex = imported.pop(0)
+            clinic = clinics[0]
+        else:
+            clinic = clinics[number % 3]
+            patient_id, sex = world.new_id(), rng.choice(("female", "male"))
+            condition = rng.choices(list(CONDITION_MIX), weights=list(CONDITION_MIX.values()))[0]
+            _register(world, clinic, patient_id, condition, sex, number)
+        body = Body.born(patient_id, condition, sex, world.random_for(patient_id))
+        tuned = episodes.tuning(number)
+        person = Patient(world, clinic, body, lambda ordinal, t=tuned: t.get(ordinal))  # type: ignore[misc]
+        if tuned:
+            person.keeps_all = True
+            if len(tuned) > 1:
+                body.responds, body.fall = True, max(body.fall, 0.6)
+        start_day = rng.uniform(0, 7 * (P.weeks - 6)) if number >= 12 else rng.uniform(0, 10)
+        start = FIRST_DAY + timedelta(days=start_day, hours=3)
+        world.start(start, person.live())
+        people.append(person)
+    return people
+
+
+def _register(world: World, clinic: Clinic, patient_id: UUID, condition: str, sex: str, number: int) -> None:
+    rng = world.random_for(f"person {number}")
+    born = date(rng.randint(1948, 2004), rng.randint(1, 12), rng.randint(1, 28))
+    world.do(
+        clinic.desk, clinic.clinic_id, patient_id, RegisterPatient,
+        family_name=f"{SURNAMES[number % len(SURNAMES)]}-{number} (fictional)", given_name=rng.choice(GIVEN),
+        birth_date=born, sex=sex, phone=f"555-01{number % 100:02d}", email=f"patient{number}@example.org",
+        address="1 Example Street", home_clinic_id=clinic.clinic_id,
+    )
+    world.do(clinic.desk, clinic.clinic_id, patient_id, RecordCondition, condition=condition)
+
+
+def _script(world: World, clinics: Sequence[Clinic], patients: list[Patient]) -> None:
+    """Puts the scripted episodes on the agenda."""
+    harbor, mesa, hudson = clinics
+    for clinic in clinics:
+        world.start(FIRST_DAY, episodes.deliveries(world, clinic, FIRST_DAY, P.weeks))
+        world.start(FIRST_DAY, episodes.closures(world, clinic, FIRST_DAY.year))
+        for week in (6, 14, 20):
+            at = FIRST_DAY + timedelta(weeks=week, days=2, hours=4)
+            own = [p for p in patients if p.clinic is clinic]
+            world.start(FIRST_DAY, episodes.double_booking(world, clinic, own[week % len(own)], at))
+            world.start(FIRST_DAY, episodes.waitlist(world, clinic, own[(week + 1) % len(own)], at))
+            late = at + timedelta(days=1, hours=5)
+            world.start(FIRST_DAY, episodes.wrong_patient(world, clinic, patients, late))
+    world.start(FIRST_DAY, episodes.amendments(world, patients, FIRST_DAY, P.weeks))
+    regulars = [p for p in patients if p.clinic is mesa][:2]
+    for week, regular in zip((12, 18), regulars, strict=False):
+        world.start(FIRST_DAY, episodes.over_midnight(world, mesa, regular, FIRST_DAY + timedelta(weeks=week)))
+    mover = next(p for p in patients[12:] if p.clinic is hudson)
+    world.start(FIRST_DAY, episodes.transfer(world, mover, harbor, FIRST_DAY + timedelta(weeks=20)))
+
+
