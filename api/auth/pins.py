@@ -46,20 +46,23 @@ class PinMixin:
             row = connection.execute(chosen).one_or_none()
         if row is None or not row.pin_hash or row.pin_locked_until_us > now_us:
             return False
-        right = _matches(row.pin_hash, pin)
-        failures = 0 if right else USERS.c.pin_failures + 1
-        with self._engine.begin() as connection:
-            one = USERS.c.user_id == row.user_id
-            if right:
-                connection.execute(update(USERS).where(one, USERS.c.pin_failures > 0).values(pin_failures=0))
-                return True
-            connection.execute(update(USERS).where(one).values(pin_failures=failures))
-            connection.execute(
-                update(USERS)
-                .where(one, USERS.c.pin_failures >= TRIES)
-                .values(pin_failures=0, pin_locked_until_us=now_us + LOCKED_SECONDS * 1_000_000)
+        one = USERS.c.user_id == row.user_id
+        with self._engine.begin() as connection:  # counted before it is checked: parallel guesses do not pass
+            counted = connection.execute(
+                update(USERS).where(one, USERS.c.pin_failures < TRIES).values(pin_failures=USERS.c.pin_failures + 1)
             )
-        return False
+        right = counted.rowcount == 1 and _matches(row.pin_hash, pin)
+        with self._engine.begin() as connection:
+            if right:
+                connection.execute(update(USERS).where(one).values(pin_failures=0))
+            else:
+                locked_until_us = now_us + LOCKED_SECONDS * 1_000_000
+                connection.execute(
+                    update(USERS)
+                    .where(one, USERS.c.pin_failures >= TRIES)
+                    .values(pin_failures=0, pin_locked_until_us=locked_until_us)
+                )
+        return right
 
 
 def _matches(pin_hash: str, pin: str) -> bool:

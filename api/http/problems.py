@@ -1,0 +1,139 @@
+"""RFC 9457 problem details: every refusal of this API, whoever raises it, has the same shape.
+
+`type` is a stable URN, `code` the same without the prefix, `errors[].pointer` the JSON pointer of each field at
+fault, `request_id` what to quote to the operator. A problem never repeats the value that was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from flask import Flask, Response, current_app, g, json, request
+from werkzeug.exceptions import HTTPException
+
+from api.http.statuses import status_of
+from domain.kernel import DomainError
+
+__all__ = ["PROBLEM_JSON", "Problem", "not_found", "problem_response", "register"]
+
+PROBLEM_JSON = "application/problem+json"
+TYPE_PREFIX = "urn:anodyne:problem:"
+
+_log = structlog.get_logger("anodyne.http")
+
+
+class Problem(Exception):
+    """A refusal that the edge itself decides on."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        errors: list[dict[str, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+        self.errors, self.headers, self.extra = errors or [], dict(headers or {}), extra
+
+
+def not_found() -> Problem:
+    """The one 404: another clinic's id, a random id and an unknown path are told apart by nobody."""
+    return Problem(404, "not-found", "There is nothing here, or nothing that this key may see.")
+
+
+def problem_response(problem: Problem) -> Response:
+    """The problem as a response of its own content type."""
+    body: dict[str, Any] = {
+        "type": TYPE_PREFIX + problem.code,
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "code": problem.code,
+        "detail": problem.detail,
+        "request_id": g.get("request_id", ""),
+    }
+    if problem.errors:
+        body["errors"] = problem.errors
+    body.update(problem.extra)
+    response = current_app.response_class(json.dumps(body), status=problem.status, mimetype=PROBLEM_JSON)
+    for name, value in problem.headers.items():
+        response.headers[name] = value
+    return response
+
+
+def register(app: Flask) -> None:
+    """Registers the handlers; flask-smorest's own comes before and is replaced."""
+    app.register_error_handler(Problem, problem_response)
+    app.register_error_handler(DomainError, _domain_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def of_domain_error(error: DomainError) -> Problem:
+    """A broken rule as a problem: its name, its data, the field at fault. The status comes from one table."""
+    data = {name: value for name, value in error.data.items() if name != "pointer"}
+    pointer = error.data.get("pointer")
+    errors = [{"pointer": str(pointer), "detail": str(error)}] if pointer else None
+    status = status_of(error)
+    if status == 404:
+        return not_found()
+    return Problem(status, error.code, str(error), errors=errors, rule=error.code, data=_plain(data))
+
+
+def _domain_error(error: DomainError) -> Response:
+    return problem_response(of_domain_error(error))
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status < 400:
+        return current_app.response_class(status=status, headers=dict(error.get_headers()))
+    if status == 404:
+        return problem_response(not_found())
+    headers = {n: v for n, v in error.get_headers() if n.lower() in ("allow", "retry-after", "www-authenticate")}
+    code = HTTPStatus(status).phrase.lower().replace(" ", "-").replace("'", "")
+    known = {
+        413: ("body-too-large", f"The body is larger than {current_app.config['MAX_CONTENT_LENGTH']} bytes."),
+        429: ("too-many-requests", "The rate limit of this key is used up; see RateLimit and Retry-After."),
+        405: ("method-not-allowed", "This path does not take that method; see Allow."),
+    }
+    code, detail = known.get(status, (code, HTTPStatus(status).description or HTTPStatus(status).phrase))
+    return problem_response(Problem(status, code, detail, headers=headers))
+
+
+def _unexpected(error: Exception) -> Response:
+    _log.exception("unexpected", request_id=g.get("request_id", ""), route=str(request.url_rule))
+    return problem_response(Problem(500, "internal-error", "Something went wrong on our side; quote the request id."))
+
+
+def pointers(messages: Any, prefix: str = "") -> Iterator[dict[str, str]]:
+    """marshmallow's messages (nested dicts and lists, in any mix) as JSON pointers with a detail each."""
+    if isinstance(messages, Mapping):
+        for key, inner in messages.items():
+            step = "" if key == "_schema" else "/" + str(key).replace("~", "~0").replace("/", "~1")
+            if step in ("/key", "/value") and prefix:  # marshmallow wraps dict errors so
+                step = ""
+            yield from pointers(inner, prefix + step)
+    elif isinstance(messages, (list, tuple)):
+        for inner in messages:
+            yield from pointers(inner, prefix)
+    else:
+        yield {"pointer": prefix or "/", "detail": str(messages)}
+
+
+def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Data of an error as JSON: numbers that carry a unit stay exact, so they are strings."""
+    kept = (str, int, bool, type(None))
+    return {name: value if isinstance(value, kept) else _text(value) for name, value in data.items()}
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_text(item) for item in value]
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
