@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from domain.corrections import AmendEntry, Entry, EntryAmended, EntryStruck, StrikeEntry
+from domain.corrections import AmendEntry, Entry, EntryAmended, EntryStruck, StrikeEntry, apply_correction
 from domain.kernel import DomainError, Event, secret_fields
 
 
@@ -83,16 +83,18 @@ def _replaced(entries: Entries, version: int, change: Callable[[Entry], Entry]) 
 
 
 def _amended(entry: Entry, event: EntryAmended) -> Entry:
-    try:
-        changed = corrected(entry.event, {**event.corrections, **msgspec.to_builtins(event.sealed)})
-    except DomainError:
-        return entry
-    return Entry(entry.version, changed, entry.struck, True)
+    return Entry(entry.version, apply_correction(entry.event, event.corrections, event.sealed), entry.struck, True)
 
 
 def corrected(event: Event, corrections: dict[str, Any]) -> Event:
-    """`event` with the named fields (as JSON builtins) put right. Raises CorrectionNotValid."""
-    fields = {**msgspec.to_builtins(event), **corrections}
+    """`event` with the named fields (as JSON builtins) put right. Raises CorrectionNotValid.
+
+    Strict where `corrections.apply_correction` is lenient; an object given for a struct corrects what it names.
+    """
+    fields = msgspec.to_builtins(event)
+    for name, value in corrections.items():
+        part = isinstance(getattr(event, name, None), msgspec.Struct) and isinstance(value, dict)
+        fields[name] = {**fields.get(name, {}), **value} if part else value
     try:
         return msgspec.convert(fields, type(event))
     except (msgspec.ValidationError, ValueError) as error:
