@@ -74,7 +74,8 @@ CONDITIONS: dict[Code, Condition] = by_code((
         evidence_source="https://reference.medscape.com/viewarticle/913357_2"),
     Condition(
         code="neuropathic_pain", id="C05", text="Neuropathic pain", source=PAGE, confirmed=True,
-        icd10=_icd("M79.2", "G62.9", "G60.9", "G57.90"), snomed=_snomed("247398009", "Neuropathic pain", confirmed=False),
+        icd10=_icd("M79.2", "G62.9", "G60.9", "G57.90"),
+        snomed=_snomed("247398009", "Neuropathic pain", confirmed=False),
         evidence="weak or none (mixed neuropathic)"),
     Condition(
         code="phantom_limb", id="C06", text="Phantom limb pain after amputation", source=PAGE, confirmed=True,

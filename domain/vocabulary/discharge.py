@@ -29,7 +29,7 @@ DISCHARGE_SCORES: dict[Code, DischargeScore] = by_code((
         items={
             "activity": ("moves no limb", "moves 2 limbs", "moves 4 limbs"),
             "respiration": ("apnoea", "dyspnoea or limited breathing", "breathes deeply and coughs"),
-            "circulation": ("blood pressure 50 % or more off baseline", "20-49 % off baseline", "within 20 % of baseline"),
+            "circulation": ("blood pressure 50 % or more off", "20-49 % off baseline", "within 20 % of baseline"),
             "consciousness": ("not responding", "arousable on calling", "fully awake"),
             "oxygen_saturation": ("under 90 % on oxygen", "needs oxygen to hold over 90 %", "over 92 % on air"),
         }),

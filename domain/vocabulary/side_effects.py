@@ -13,6 +13,7 @@ from domain.vocabulary.term import Coding, Term, by_code
 CTCAE = "CTCAE v5, https://studylib.net/doc/26082781/ctcae-v5"
 PAGE = "the clinic's page (table 3)"
 OMITTED = "data dictionary: not on the page but must be codable"
+OURS = "added here: the rules for reports from home name it"
 DRUG_CAUSE = Coding("icd10cm", "T41.295A", "Adverse effect of other general anaesthetics, initial encounter")
 """Coded beside the symptom to say that the drug caused it."""
 
@@ -68,10 +69,12 @@ class SideEffect(Term, frozen=True, kw_only=True):
 
 def _effect(
     code: str, id: str, text: str, meddra: str, snomed: str, icd10: str, grades: Grades | None = None, *,
-    meddra_code: str = "", on_page: bool = True, grades_confirmed: bool = False, grades_source: str = CTCAE,
+    meddra_code: str = "", on_page: bool = True, source: str = "", grades_confirmed: bool = False,
+    grades_source: str = CTCAE,
 ) -> SideEffect:
     return SideEffect(
-        code=code, id=id, text=text, source=PAGE if on_page else OMITTED, confirmed=True, on_page=on_page,
+        code=code, id=id, text=text, source=source or (PAGE if on_page else OMITTED), confirmed=not source,
+        on_page=on_page,
         meddra=tuple(
             Coding("meddra", meddra_code, name.strip(), bool(meddra_code)) for name in meddra.split("/") if name),
         snomed=tuple(Coding("snomed", concept, "", True) for concept in snomed.split()),
@@ -97,7 +100,8 @@ SIDE_EFFECTS: dict[Code, SideEffect] = by_code((
             _HALLUCINATIONS),
     _effect("heightened_senses", "SE08", "Increased awareness of sound and color", "Hyperacusis / Sensory disturbance",
             "25289003", "R44.8"),
-    _effect("euphoria", "SE09", "Euphoria (sometimes unpleasant)", "Euphoric mood / Dysphoria", "", "R45.89", _EUPHORIA),
+    _effect("euphoria", "SE09", "Euphoria (sometimes unpleasant)", "Euphoric mood / Dysphoria", "", "R45.89",
+            _EUPHORIA),
     _effect("dizziness", "SE10", "Dizziness", "Dizziness", "404640003", "R42", _BALANCE),
     _effect("blurred_vision", "SE11", "Blurred vision", "Vision blurred", "111516008 24982008", "H53.8 H53.2", _VISION),
     _effect("vertigo", "SE12", "Vertigo", "Vertigo", "399153001", "R42", _BALANCE),
@@ -125,8 +129,9 @@ SIDE_EFFECTS: dict[Code, SideEffect] = by_code((
     _effect("emergence_delirium", "SE+", "Emergence delirium", "Delirium", "", "F05", _CONFUSION, on_page=False),
     _effect("liver_injury", "SE+", "Drug-induced liver injury", "Drug-induced liver injury", "", "", on_page=False),
     _effect("cystitis", "SE+", "Cystitis, urinary symptoms", "Cystitis", "", "N30.90", on_page=False),
-    _effect("chest_pain", "SE+", "Chest pain", "Chest pain", "", "R07.9", on_page=False),
-    _effect("breathing_trouble", "SE+", "Trouble breathing", "Dyspnoea", "", "R06.00", on_page=False),
+    _effect("chest_pain", "SE+", "Chest pain", "Chest pain", "", "R07.9", on_page=False, source=OURS),
+    _effect("breathing_trouble", "SE+", "Trouble breathing", "Dyspnoea", "", "R06.00", on_page=False,
+            source=OURS),
     _effect("other", "SE+", "Other (described in the note)", "", "", "", on_page=False),
 ))
 """Every side effect that can be coded, by code."""
