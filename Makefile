@@ -23,10 +23,10 @@ run: runtime ## serve a demo organisation at http://127.0.0.1:PORT (default 8000
 	@$(BIN)/anodyne serve --port $(PORT)
 
 test: setup ## every test but the long ones (installs PostgreSQL with apt-get when root and missing)
-	@PG_BIN=$$(scripts/find-postgres) $(PYTEST) -n 2 --dist loadgroup -m "not long" $(TESTS)
+	@ANODYNE_TEST_PG_BIN=$$(scripts/find-postgres) $(PYTEST) -n 2 --dist loadgroup -m "not long" $(TESTS)
 
 test-long: setup ## the long ones: crash drills with many kills, large histories
-	@PG_BIN=$$(scripts/find-postgres) $(PYTEST) -m long $(TESTS)
+	@ANODYNE_TEST_PG_BIN=$$(scripts/find-postgres) $(PYTEST) -m long $(TESTS)
 
 lint: setup ## ruff
 	@$(BIN)/ruff check .
@@ -38,7 +38,7 @@ arch: setup ## import-linter: who may import whom
 	@$(BIN)/lint-imports
 
 bench: setup ## ratios against the library and a bare insert; writes docs/performance.md
-	@PG_BIN=$$(scripts/find-postgres) $(BIN)/python -m benchmarks
+	@ANODYNE_TEST_PG_BIN=$$(scripts/find-postgres) $(BIN)/python -m benchmarks
 
 openapi: setup ## regenerate docs/openapi.json
 	@$(BIN)/anodyne docs openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
