@@ -29,11 +29,16 @@ def _collect() -> dict[str, type[Event]]:
     events: dict[str, type[Event]] = {}
     for module in _MODULES:
         for thing in vars(module).values():
-            if isinstance(thing, type) and issubclass(thing, Event) and thing.__module__ == module.__name__:
+            if isinstance(thing, type) and issubclass(thing, Event) and _is_of(thing, module.__name__):
                 if not thing.NAME or thing.NAME in events:
                     raise TypeError(f"{thing.__qualname__} has no stable name of its own: {thing.NAME!r}")
                 events[thing.NAME] = thing
     return events
+
+
+def _is_of(thing: type[Event], module: str) -> bool:
+    """Defined in the module, or in a file of the package, of that name."""
+    return thing.__module__ == module or thing.__module__.startswith(f"{module}.")
 
 
 EVENTS: dict[str, type[Event]] = _collect()

@@ -1,0 +1,114 @@
+"""The course as a whole: its fold in order of occurrence, and which rule decides which command."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from domain.corrections import Entry
+from domain.course import boosters, consultation, ending, series
+from domain.course.state import Booster, Consultation, Facts, Response, Series, State
+from domain.kernel import Command, Decision, Event
+from domain.ledger import evolve_in_order
+
+
+def initial(stream_id: UUID) -> State:
+    """Nothing has happened yet."""
+    return State(stream_id=stream_id)
+
+
+def evolve(state: State, version: int, event: Event) -> State:
+    """`state` after `event`; events that are none of a course's change nothing."""
+    return evolve_in_order(state, version, event, initial(state.stream_id), apply)
+
+
+def apply(state: State, entry: Entry) -> State:
+    """One entry, as it stands, in order of occurrence."""
+    match entry.event:
+        case consultation.ConsultationHeld() as held:
+            return _consulted(state, held)
+        case consultation.CourseOpened() as opened:
+            return replace(
+                state, status="open", patient_id=opened.patient_id, condition=opened.condition, plan=opened.plan,
+                prescriber_id=opened.prescriber_id, clinic_id=opened.clinic_id, opened_at=opened.occurred_at,
+            )
+        case series.ResponseAssessed() as gate:
+            response = Response(infusion_id=gate.infusion_id, positive=gate.positive, decision=gate.decision)
+            return replace(state, responses=(*state.responses, response))
+        case series.SeriesPlanned() | series.SeriesRevised() as planned:
+            return replace(state, series=_series(state, planned), optimal_relief_after=None)
+        case series.OptimalReliefReached() as reached:
+            return replace(state, series=None, optimal_relief_after=reached.after_infusion_id)
+        case boosters.BoosterScheduled() | boosters.BoosterRescheduled() | boosters.BoosterCancelled() as booster:
+            return _boostered(state, booster)
+        case ending.CourseTransferred() as transferred:
+            return replace(state, clinic_id=transferred.to_clinic_id)
+        case ending.CourseClosed() as closed:
+            return replace(
+                state, status="closed", closed_at=closed.occurred_at, closed_because=closed.reason_code,
+                series=None, booster=None,
+            )
+    return state
+
+
+def _consulted(state: State, held: consultation.ConsultationHeld) -> State:
+    one = Consultation(
+        consultation_id=held.consultation_id, held_at=held.occurred_at, decision=held.decision,
+        condition=held.condition, plan=held.plan, prescriber_id=held.prescriber_id, weight_kg=held.weight_kg,
+    )
+    return replace(state, patient_id=held.patient_id, consultations=(*state.consultations, one))
+
+
+def _series(state: State, planned: series.SeriesPlanned | series.SeriesRevised) -> Series:
+    began = state.series.planned_at if state.series is not None else planned.occurred_at
+    return Series(
+        series_id=planned.series_id, infusions=planned.infusions, window_starts=planned.window_starts,
+        window_ends=planned.window_ends, planned_at=began,
+    )
+
+
+def _boostered(
+    state: State, event: boosters.BoosterScheduled | boosters.BoosterRescheduled | boosters.BoosterCancelled
+) -> State:
+    match event:
+        case boosters.BoosterScheduled():
+            return replace(state, booster_ids=(*state.booster_ids, event.booster_id), booster=Booster(
+                booster_id=event.booster_id, due_on=event.due_on, scheduled_at=event.occurred_at,
+                appointment_id=event.appointment_id,
+            ))
+        case boosters.BoosterRescheduled() if state.booster is not None:
+            return replace(state, booster=replace(
+                state.booster, due_on=event.due_on, appointment_id=event.appointment_id,
+            ))
+        case boosters.BoosterCancelled():
+            return replace(state, booster=None)
+    return state
+
+
+def decide(state: State, command: Command, facts: Facts) -> Decision:
+    """What `command` comes to. Raises the named errors of the rule it belongs to."""
+    match command:
+        case consultation.HoldConsultation():
+            return consultation.decide_consultation(state, command, facts)
+        case consultation.OpenCourse():
+            return consultation.decide_opening(state, command, facts)
+        case series.AssessResponse():
+            return series.decide_response(state, command, facts)
+        case series.PlanSeries():
+            return series.decide_series(state, command, facts)
+        case series.ReviseSeries():
+            return series.decide_revision(state, command, facts)
+        case series.ReachOptimalRelief():
+            return series.decide_optimal_relief(state, command, facts)
+        case boosters.ScheduleBooster():
+            return boosters.decide_booster(state, command, facts)
+        case boosters.RescheduleBooster():
+            return boosters.decide_reschedule(state, command, facts)
+        case boosters.CancelBooster():
+            return boosters.decide_cancel(state, command, facts)
+        case ending.TransferCourse():
+            return ending.decide_transfer(state, command, facts)
+        case ending.CloseCourse():
+            return ending.decide_close(state, command, facts)
+    raise TypeError(f"a course has no rule for {type(command).__name__}")
