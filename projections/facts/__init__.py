@@ -1,0 +1,1 @@
+"""Fact tables: what happened, as atomic, definition-free, bitemporal rows."""
