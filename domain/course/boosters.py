@@ -19,24 +19,12 @@ import msgspec
 from domain.course.spells import completed_since_series
 from domain.course.state import Facts, GivenInfusion, State, require_open
 from domain.kernel import Code, Command, Decision, DomainError, Event
-from domain.vocabulary.term import PROPOSED, plain, require
+from domain.vocabulary.reasons import BOOSTER_CANCELLED, BOOSTER_RESCHEDULED, BOOSTER_SCHEDULED
+from domain.vocabulary.term import require
 
 SHARE_OF_SPELL = Decimal("0.8")
 LAST_SPELLS = 3
 
-BOOSTER_REASONS = plain(
-    PROPOSED, True, own_spells="From the patient's own spells of relief",
-    protocol_default="The protocol's default interval", clinical="A prescriber's judgement",
-)
-RESCHEDULE_REASONS = plain(
-    PROPOSED, True, relief_lasts="Relief lasts longer", pain_returned="Pain returned earlier",
-    patients_wish="The patient's wish", clinic="The clinic's side", booked="An appointment was booked",
-    missed="The booked visit was missed", medical_hold="Medical hold", other="Another reason",
-)
-CANCEL_REASONS = plain(
-    PROPOSED, True, not_needed="Not needed", patients_wish="The patient's wish", side_effects="Side effects",
-    medical="A medical reason", course_closed="The course was closed", other="Another reason",
-)
 
 
 class NothingToMaintain(DomainError):
@@ -154,7 +142,7 @@ def decide_booster(state: State, command: ScheduleBooster, facts: Facts) -> Deci
     """Raises CourseNotOpen, UnknownCode, NothingToMaintain, BoosterAlreadyScheduled, BoosterTooEarly,
     BoosterDueDiffers."""
     require_open(state)
-    require(command.reason_code, BOOSTER_REASONS, "/reason_code")
+    require(command.reason_code, BOOSTER_SCHEDULED, "/reason_code")
     if command.booster_id in state.booster_ids or still_scheduled(state, facts.infusions):
         raise BoosterAlreadyScheduled(booster_id=str(state.booster_ids[-1]))
     computed = next_booster(facts)
@@ -174,7 +162,7 @@ def decide_reschedule(state: State, command: RescheduleBooster, facts: Facts) ->
     """Raises CourseNotOpen, NoSuchBooster, UnknownCode, BoosterTooEarly."""
     require_open(state)
     _require_scheduled(state, command.booster_id, facts)
-    require(command.reason_code, RESCHEDULE_REASONS, "/reason_code")
+    require(command.reason_code, BOOSTER_RESCHEDULED, "/reason_code")
     _require_not_before_minimum(command.due_on, facts)
     return Decision((BoosterRescheduled(
         occurred_at=command.at, late_reason=command.late_reason, booster_id=command.booster_id,
@@ -186,7 +174,7 @@ def decide_cancel(state: State, command: CancelBooster, facts: Facts) -> Decisio
     """Raises CourseNotOpen, NoSuchBooster, UnknownCode."""
     require_open(state)
     _require_scheduled(state, command.booster_id, facts)
-    require(command.reason_code, CANCEL_REASONS, "/reason_code")
+    require(command.reason_code, BOOSTER_CANCELLED, "/reason_code")
     return Decision((BoosterCancelled(
         occurred_at=command.at, late_reason=command.late_reason, booster_id=command.booster_id,
         reason_code=command.reason_code,

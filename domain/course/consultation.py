@@ -14,13 +14,8 @@ from uuid import UUID
 from domain.course.state import Facts, State, require_prescriber
 from domain.kernel import Claim, Code, Command, Decision, DomainError, Event, Secret
 from domain.vocabulary.conditions import CONDITIONS
-from domain.vocabulary.term import PROPOSED, plain, require
-
-DECISIONS = plain(
-    PROPOSED, True, proceed="Proceed to a trial infusion", not_suitable="Not suitable for ketamine",
-    defer="Decide later",
-)
-PLANS = plain(PROPOSED, True, alone="Ketamine alone", combined="Within a wider pain programme")
+from domain.vocabulary.reasons import CONSULTATION_DECISIONS, PLANS
+from domain.vocabulary.term import require
 
 WEIGHT_KG = (Decimal(20), Decimal(500))
 """Plausible body weight (data dictionary section 5: hard entry limit)."""
@@ -136,7 +131,7 @@ def decide_consultation(state: State, command: HoldConsultation, facts: Facts) -
     if state.status == "closed":
         raise CourseAlreadyOpen("The course is closed; a new consultation begins a new course.", status="closed")
     require(command.condition, CONDITIONS, "/condition")
-    require(command.decision, DECISIONS, "/decision")
+    require(command.decision, CONSULTATION_DECISIONS, "/decision")
     require(command.plan, PLANS, "/plan")
     require_prescriber(command.prescriber_id, facts)
     _require_plausible(command)

@@ -9,17 +9,8 @@ from domain.course.boosters import BoosterCancelled
 from domain.course.consultation import open_course
 from domain.course.state import Facts, State, require_open
 from domain.kernel import Code, Command, Decision, DomainError, Event, Release, Secret
-from domain.vocabulary.term import PROPOSED, plain, require
-
-TRANSFER_REASONS = plain(
-    PROPOSED, True, moved="The patient moved", patients_choice="The patient's choice",
-    clinic_closed="The clinic closes", capacity="No capacity here", other="Another reason",
-)
-CLOSE_REASONS = plain(
-    PROPOSED, True, goal_met="Goal met", no_response="No response", side_effects="Side effects",
-    patients_choice="The patient's choice", moved="Moved away", lost_to_follow_up="Lost to follow-up",
-    deceased="Deceased",
-)
+from domain.vocabulary.reasons import COURSE_CLOSED, COURSE_TRANSFERRED
+from domain.vocabulary.term import require
 
 
 class AlreadyAtThisClinic(DomainError):
@@ -54,7 +45,7 @@ class CloseCourse(Command, frozen=True, kw_only=True):
 def decide_transfer(state: State, command: TransferCourse, facts: Facts) -> Decision:
     """Raises CourseNotOpen, UnknownCode, AlreadyAtThisClinic."""
     require_open(state)
-    require(command.reason_code, TRANSFER_REASONS, "/reason_code")
+    require(command.reason_code, COURSE_TRANSFERRED, "/reason_code")
     home = state.clinic_id or facts.clinic_id
     if home is None or home == command.to_clinic_id:
         raise AlreadyAtThisClinic(clinic_id=str(command.to_clinic_id), pointer="/to_clinic_id")
@@ -67,7 +58,7 @@ def decide_transfer(state: State, command: TransferCourse, facts: Facts) -> Deci
 def decide_close(state: State, command: CloseCourse, facts: Facts) -> Decision:
     """A booster that is still scheduled falls with the course. Raises CourseNotOpen, UnknownCode."""
     require_open(state)
-    require(command.reason_code, CLOSE_REASONS, "/reason_code")
+    require(command.reason_code, COURSE_CLOSED, "/reason_code")
     closed = CourseClosed(
         occurred_at=command.at, late_reason=command.late_reason, reason_code=command.reason_code, note=command.note,
     )

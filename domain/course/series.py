@@ -14,24 +14,14 @@ from zoneinfo import ZoneInfo
 
 from domain.course.state import Facts, GivenInfusion, State, require_open, require_prescriber
 from domain.kernel import Code, Command, Decision, DomainError, Event, Secret
-from domain.vocabulary.term import PROPOSED, plain, require
+from domain.vocabulary.reasons import RESPONSE_BASES, RESPONSE_DECISIONS, SERIES_REVISED
+from domain.vocabulary.term import require
 
 USUAL_INFUSIONS = 6
 USUAL_WINDOW_DAYS = 14
 MOST_INFUSIONS = 30
 LONGEST_WINDOW_DAYS = 180
 
-GATE_DECISIONS = plain(PROPOSED, True, go_on="Go on to a series", stop="Stop here")
-GATE_BASES = plain(
-    PROPOSED, True, pain_score="Fall in the pain score", function="Better function",
-    patients_judgement="The patient's own judgement", mood="Better mood", mixed="Several of these",
-    no_relief="No relief", side_effects="Side effects outweigh",
-)
-REVISION_REASONS = plain(
-    PROPOSED, True, needs_more="Relief still growing", needs_fewer="Enough relief with fewer",
-    side_effects="Side effects", medical_hold="Medical hold", patients_wish="The patient's wish",
-    clinic_capacity="No slot in the window", closure="The clinic was closed", other="Another reason",
-)
 
 
 class InfusionNotOfThisCourse(DomainError):
@@ -155,8 +145,8 @@ def decide_response(state: State, command: AssessResponse, facts: Facts) -> Deci
     """Raises CourseNotOpen, UnknownCode, InfusionNotOfThisCourse, ResponseAlreadyAssessed, ReasonNeeded,
     NotAPrescriberInDate."""
     require_open(state)
-    require(command.basis, GATE_BASES, "/basis")
-    require(command.decision, GATE_DECISIONS, "/decision")
+    require(command.basis, RESPONSE_BASES, "/basis")
+    require(command.decision, RESPONSE_DECISIONS, "/decision")
     _require_given(command.infusion_id, facts, "/infusion_id")
     if any(one.infusion_id == command.infusion_id for one in state.responses):
         raise ResponseAlreadyAssessed(infusion_id=str(command.infusion_id), pointer="/infusion_id")
@@ -189,7 +179,7 @@ def decide_revision(state: State, command: ReviseSeries, facts: Facts) -> Decisi
     require_open(state)
     if state.series is None:
         raise NoSeriesInForce(course_id=str(state.stream_id))
-    require(command.reason_code, REVISION_REASONS, "/reason_code")
+    require(command.reason_code, SERIES_REVISED, "/reason_code")
     _require_possible(command.infusions, command.window_starts, command.window_ends)
     given = given_in_series(state, facts.infusions)
     if command.infusions < given:
