@@ -220,7 +220,8 @@ def adopted(document: Protocol, author: str, protocol_version: int) -> Protocol:
 
 
 def _limit(
-    soft_low: str | None = None, soft_high: str | None = None, hard_low: str | None = None, hard_high: str | None = None,
+    soft_low: str | None = None, soft_high: str | None = None,
+    hard_low: str | None = None, hard_high: str | None = None,
 ) -> Limit:
     def number(text: str | None) -> Decimal | None:
         return None if text is None else Decimal(text)
