@@ -148,14 +148,15 @@ care_relation_facts = fact_table(
 
 directory_people = fact_table(
     "directory_people",
-    text("family_name"), text("given_name"), text("birth_date"), text("sex"), text("age_band"), text("search_name"),
+    text("family_name"), text("given_name"), text("birth_date"), text("sex"), text("age_band"), ident("search_name"),
+    ident("merged_into"),
     indexed=(("search_name",),), lookups=("patient",),
 )
 """The only unsealed columns of the read side; a patient's rows vanish at PatientErased."""
 
 directory_indexes = fact_table(
     "directory_indexes",
-    text("blind_index"),
+    ident("blind_index"),
     indexed=(("blind_index",),), lookups=("patient",),
 )
 """Keyed hashes of phone, email, birth date and identifiers, so that they are found without being stored."""

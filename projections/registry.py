@@ -1,0 +1,28 @@
+"""The groups of projections that the engine runs: facts without keys, the directory with its Unsealer."""
+
+from __future__ import annotations
+
+from domain.ports import Unsealer
+from projections.care_relations import CareRelations
+from projections.directory import BlindIndexes, Directory
+from projections.engine.projection import Group
+from projections.facts.catalogue import OUTCOMES, SAFETY, UTILIZATION
+from projections.facts.recording import FactProjection
+
+
+def facts_group() -> Group:
+    """Everything that needs no keys: rooms and visits, relief, safety, who cares for whom."""
+    return Group(
+        "facts",
+        (
+            FactProjection("utilization", 1, UTILIZATION),
+            FactProjection("outcomes", 1, OUTCOMES),
+            FactProjection("safety", 1, SAFETY),
+            CareRelations(),
+        ),
+    )
+
+
+def directory_group(unsealer: Unsealer, index_key: bytes) -> Group:
+    """The names; `index_key` is the secret behind the blind indexes."""
+    return Group("directory", (Directory(unsealer, BlindIndexes(index_key)),), whole_records=True)
