@@ -1,0 +1,163 @@
+"""Side effects reported from home, and the alerts that a report raises.
+
+DESIGN section 4, From home: PHQ-9 item 9 above 0, grade >= 3, chest pain, breathing trouble or harm raises an
+alert to the clinic's on-call list, in the same decision as the report itself.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+from uuid import UUID
+
+from domain.diary.scores import MoodScored
+from domain.diary.state import State
+from domain.kernel import Code, Command, Decision, DomainError, Event, Secret, derived_id
+from domain.vocabulary.reasons import HOME_ALERT_ACTIONS
+from domain.vocabulary.scales import SUICIDE_ITEM
+from domain.vocabulary.side_effects import GRADES, HOME_ALERTS, SEVERE, SIDE_EFFECTS
+from domain.vocabulary.term import require
+
+ALERTS_FOR = timedelta(days=14)
+"""Older reports (imports, late paper forms) page nobody: PHQ-9 itself asks about the last two weeks."""
+
+
+class GradeOutOfRange(DomainError):
+    """Grades run from 1 to 5."""
+
+
+class EndsBeforeItBegins(DomainError):
+    """A side effect cannot end before its onset, nor begin after it was reported."""
+
+
+class NoteNeeded(DomainError):
+    """`other` asks for a description."""
+
+
+class SideEffectAlreadyReported(DomainError):
+    """This side effect has been reported."""
+
+
+class AlertNotFound(DomainError):
+    """There is no such alert."""
+
+
+class AlertAlreadyAcknowledged(DomainError):
+    """Somebody has acknowledged this alert."""
+
+
+class SideEffectReportedFromHome(Event, frozen=True, kw_only=True):
+    NAME: ClassVar[str] = "diary.side_effect_reported_from_home.v1"
+    side_effect_id: UUID
+    kind: Code
+    grade: int
+    serious: bool = False
+    onset_at: datetime
+    ended_at: datetime | None = None
+    infusion_id: UUID | None = None
+    note: Secret | None = None
+
+
+class HomeAlertRaised(Event, frozen=True, kw_only=True):
+    """kind: suicidal_thoughts, severe_side_effect, chest_pain, breathing_trouble, harm.
+
+    `entry` is the version of the report behind it.
+    """
+
+    NAME: ClassVar[str] = "diary.alert_raised.v1"
+    alert_id: UUID
+    kind: Code
+    entry: int | None = None
+
+
+class HomeAlertAcknowledged(Event, frozen=True, kw_only=True):
+    NAME: ClassVar[str] = "diary.alert_acknowledged.v1"
+    alert_id: UUID
+    action: Code
+    note: Secret | None = None
+
+
+class ReportSideEffectFromHome(Command, frozen=True, kw_only=True):
+    side_effect_id: UUID
+    kind: Code
+    grade: int
+    serious: bool = False
+    onset_at: datetime
+    ended_at: datetime | None = None
+    infusion_id: UUID | None = None
+    note: str | None = None
+
+
+class AcknowledgeHomeAlert(Command, frozen=True, kw_only=True):
+    alert_id: UUID
+    action: Code
+    note: str | None = None
+
+
+def reported(state: State, command: ReportSideEffectFromHome) -> SideEffectReportedFromHome:
+    """The report, checked. Raises SideEffectAlreadyReported, NoteNeeded and what `check` raises."""
+    if command.side_effect_id in state.side_effects:
+        raise SideEffectAlreadyReported(side_effect_id=str(command.side_effect_id))
+    if command.kind == "other" and not command.note:
+        raise NoteNeeded(pointer="/note")
+    event = SideEffectReportedFromHome(
+        occurred_at=command.at, late_reason=command.late_reason, side_effect_id=command.side_effect_id,
+        kind=command.kind, grade=command.grade, serious=command.serious, onset_at=command.onset_at,
+        ended_at=command.ended_at, infusion_id=command.infusion_id, note=command.note,
+    )
+    check(event)
+    return event
+
+
+def check(event: Event) -> None:
+    """The rules a report keeps, new or amended. Raises UnknownCode, GradeOutOfRange, EndsBeforeItBegins."""
+    if not isinstance(event, SideEffectReportedFromHome):
+        return
+    require(event.kind, SIDE_EFFECTS, "/kind")
+    if event.grade not in GRADES:
+        raise GradeOutOfRange(grade=event.grade, pointer="/grade")
+    if event.onset_at > event.occurred_at:
+        raise EndsBeforeItBegins(onset_at=event.onset_at.isoformat(), pointer="/onset_at")
+    if event.ended_at is not None and event.ended_at < event.onset_at:
+        raise EndsBeforeItBegins(ended_at=event.ended_at.isoformat(), pointer="/ended_at")
+
+
+def alerts(state: State, event: Event, entry: int, now: datetime) -> tuple[HomeAlertRaised, ...]:
+    """The alerts that the report at version `entry` raises and that have not been raised for it before."""
+    if event.occurred_at < now - ALERTS_FOR:
+        return ()
+    raised = {alert.alert_id for alert in state.alerts}
+    found = []
+    for kind in _alert_kinds(event):
+        alert_id = derived_id("home_alert", state.stream_id, entry, kind)
+        if alert_id not in raised:
+            found.append(HomeAlertRaised(occurred_at=now, alert_id=alert_id, kind=kind, entry=entry))
+    return tuple(found)
+
+
+def _alert_kinds(event: Event) -> tuple[Code, ...]:
+    match event:
+        case MoodScored(instrument="phq9", items=items) if len(items) > SUICIDE_ITEM and items[SUICIDE_ITEM]:
+            return ("suicidal_thoughts",)
+        case SideEffectReportedFromHome():
+            kinds = [HOME_ALERTS[event.kind]] if event.kind in HOME_ALERTS else []
+            kinds += ["severe_side_effect"] if event.grade >= SEVERE else []
+            kinds += ["harm"] if event.serious else []
+            return tuple(kinds)
+    return ()
+
+
+def decide_acknowledgement(state: State, command: AcknowledgeHomeAlert) -> Decision:
+    """Raises AlertNotFound, AlertAlreadyAcknowledged, UnknownCode, NoteNeeded."""
+    alert = next((one for one in state.alerts if one.alert_id == command.alert_id), None)
+    if alert is None:
+        raise AlertNotFound(alert_id=str(command.alert_id), pointer="/alert_id")
+    if alert.acknowledged:
+        raise AlertAlreadyAcknowledged(alert_id=str(command.alert_id))
+    require(command.action, HOME_ALERT_ACTIONS, "/action")
+    if command.action == "other" and not command.note:
+        raise NoteNeeded(pointer="/note")
+    return Decision((HomeAlertAcknowledged(
+        occurred_at=command.at, late_reason=command.late_reason, alert_id=command.alert_id, action=command.action,
+        note=command.note,
+    ),))
