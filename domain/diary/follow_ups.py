@@ -111,10 +111,12 @@ def decide_note(state: State, command: NoteInfusion) -> Decision:
     known = _noted(state, command.infusion_id)
     if known is None:
         return Decision((noted,))
-    standing = msgspec.to_builtins(entry_of(state.entries, known.entry).event)
+    standing = entry_of(state.entries, known.entry).event
     fields = ("occurred_at", "course_id", "purpose", "drug_started_at", "weight_kg")
     wanted = msgspec.to_builtins(noted)
-    corrections = {name: wanted.get(name) for name in fields if wanted.get(name) != standing.get(name)}
+    corrections = {
+        name: wanted.get(name) for name in fields if getattr(noted, name) != getattr(standing, name)
+    }
     if not corrections:
         return Decision(())
     return Decision((EntryAmended(
