@@ -1,0 +1,118 @@
+"""Who would take a slot if one came free."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from domain.day_sheet.slots import RoomNotInService, SlotImpossible
+from domain.day_sheet.state import Facts, State, Waiting
+from domain.kernel import Code, Command, Decision, DomainError, Event
+from domain.vocabulary.reasons import VISIT_KINDS, WAITLIST_LEFT
+from domain.vocabulary.term import require
+
+
+class NotWaiting(DomainError):
+    """There is no such entry on the waitlist."""
+
+
+class AlreadyWaiting(DomainError):
+    """This entry is on the waitlist already."""
+
+
+class SlotNotWanted(DomainError):
+    """The slot lies outside the times the patient can come."""
+
+
+class WaitlistJoined(Event, frozen=True, kw_only=True):
+    NAME: ClassVar[str] = "appointment.waitlist_joined.v1"
+    entry_id: UUID
+    patient_id: UUID
+    visit_kind: Code
+    earliest_at: datetime
+    latest_at: datetime
+
+
+class SlotOffered(Event, frozen=True, kw_only=True):
+    NAME: ClassVar[str] = "appointment.slot_offered.v1"
+    entry_id: UUID
+    room_id: UUID
+    starts_at: datetime
+    ends_at: datetime
+
+
+class WaitlistLeft(Event, frozen=True, kw_only=True):
+    NAME: ClassVar[str] = "appointment.waitlist_left.v1"
+    entry_id: UUID
+    reason_code: Code
+
+
+class JoinWaitlist(Command, frozen=True, kw_only=True):
+    entry_id: UUID
+    patient_id: UUID
+    visit_kind: Code
+    earliest_at: datetime
+    latest_at: datetime
+
+
+class OfferSlot(Command, frozen=True, kw_only=True):
+    entry_id: UUID
+    room_id: UUID
+    starts_at: datetime
+    ends_at: datetime
+
+
+class LeaveWaitlist(Command, frozen=True, kw_only=True):
+    entry_id: UUID
+    reason_code: Code
+
+
+def decide_join(state: State, command: JoinWaitlist) -> Decision:
+    """Raises AlreadyWaiting, UnknownCode, SlotImpossible."""
+    if command.entry_id in state.waiting:
+        raise AlreadyWaiting(entry_id=str(command.entry_id), pointer="/entry_id")
+    require(command.visit_kind, VISIT_KINDS, "/visit_kind")
+    if not command.earliest_at < command.latest_at:
+        raise SlotImpossible(
+            "The latest time lies after the earliest.", earliest_at=command.earliest_at.isoformat(),
+            latest_at=command.latest_at.isoformat(), pointer="/latest_at",
+        )
+    return Decision((WaitlistJoined(
+        occurred_at=command.at, late_reason=command.late_reason, entry_id=command.entry_id,
+        patient_id=command.patient_id, visit_kind=command.visit_kind, earliest_at=command.earliest_at,
+        latest_at=command.latest_at,
+    ),))
+
+
+def decide_offer(state: State, command: OfferSlot, facts: Facts) -> Decision:
+    """Raises NotWaiting, SlotImpossible, SlotNotWanted, RoomNotInService."""
+    one = _waiting(state, command.entry_id)
+    if not command.starts_at < command.ends_at:
+        raise SlotImpossible(pointer="/ends_at")
+    if command.starts_at < one.earliest_at or command.ends_at > one.latest_at:
+        raise SlotNotWanted(earliest_at=one.earliest_at.isoformat(), latest_at=one.latest_at.isoformat(),
+                            pointer="/starts_at")
+    if command.room_id not in facts.rooms:
+        raise RoomNotInService(room_id=str(command.room_id), pointer="/room_id")
+    return Decision((SlotOffered(
+        occurred_at=command.at, late_reason=command.late_reason, entry_id=command.entry_id, room_id=command.room_id,
+        starts_at=command.starts_at, ends_at=command.ends_at,
+    ),))
+
+
+def decide_leave(state: State, command: LeaveWaitlist) -> Decision:
+    """Raises NotWaiting, UnknownCode."""
+    _waiting(state, command.entry_id)
+    require(command.reason_code, WAITLIST_LEFT, "/reason_code")
+    return Decision((WaitlistLeft(
+        occurred_at=command.at, late_reason=command.late_reason, entry_id=command.entry_id,
+        reason_code=command.reason_code,
+    ),))
+
+
+def _waiting(state: State, entry_id: UUID) -> Waiting:
+    one = state.waiting.get(entry_id)
+    if one is None:
+        raise NotWaiting(entry_id=str(entry_id), pointer="/entry_id")
+    return one
