@@ -1,0 +1,1 @@
+"""Metrics: pure functions from facts to figures, by named and versioned definitions."""

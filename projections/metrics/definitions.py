@@ -1,0 +1,253 @@
+"""Every metric's one written definition, by name and version. Nothing is ever removed or reworded: a new meaning is a
+new version, and figures name the version that made them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """What a figure means, for the person who reads it; `formula` for the person who recomputes it."""
+
+    name: str
+    version: int
+    title: str
+    text: str
+    formula: str
+    unit: str
+
+
+def _of(name: str, title: str, unit: str, text: str, formula: str, version: int = 1) -> Definition:
+    return Definition(name=name, version=version, title=title, unit=unit, text=text, formula=formula)
+
+
+ROOMS = (
+    _of("open_minutes", "Open room-minutes", "minutes",
+        "Minutes in which rooms in service could be used, on clinic-local days of true length.",
+        "sum over rooms in service of |union of opening hours - union of closures (clinic's and room's)|"),
+    _of("booked_minutes", "Booked room-minutes", "minutes",
+        "Minutes of appointments live at their start (no-shows in; cancelled or moved out before the start not), "
+        "each minute of a room once, inside opening.",
+        "sum over rooms of |union of live bookings within open|"),
+    _of("occupied_minutes", "Occupied room-minutes", "minutes",
+        "From roomed (or moved into the room) to RoomReleased, up to as_of. A visit whose room was never released "
+        "counts until the clinic's next closing, or as_of if sooner, and is flagged unclosed.",
+        "sum over rooms of |union of stays|"),
+    _of("scheduled_utilization", "Scheduled utilization", "share",
+        "Of the open room-minutes of the whole period, the share that is booked.", "booked_minutes / open_minutes"),
+    _of("actual_utilization", "Actual utilization", "share",
+        "Of the open room-minutes up to as_of, the share in which a room was occupied.",
+        "|occupied within open| / open minutes before as_of"),
+    _of("prime_time_utilization", "Prime-time utilization", "share",
+        "Actual utilization within the clinic's declared prime time.",
+        "|occupied within open and prime| / |open and prime| before as_of"),
+    _of("overtime_minutes", "Overtime", "minutes", "Occupied room-minutes outside opening.",
+        "|occupied - open|"),
+    _of("overbooked_minutes", "Overbooked minutes", "minutes",
+        "Minutes of a room booked more than once: what the bookings add up to beyond their union.",
+        "sum over rooms of (sum of live bookings - |union of live bookings|)"),
+    _of("booked_outside_open_minutes", "Booked outside opening", "minutes",
+        "Booked minutes (each once per room) outside opening or in a closure.", "|union of live bookings - open|"),
+    _of("occupancy_by_time", "Rooms busy by time of day", "rooms",
+        "Mean number of rooms occupied in each quarter hour of the clinic's clock over days with any opening, as far "
+        "as they lie before as_of; a quarter hour that a clock change removed or doubled counts as often as it "
+        "existed. Over several clinics: the sum of their means. Beside it the mean number of rooms open.",
+        "occupied minutes in the bin / minutes for which the bin existed"),
+    _of("weekday_hour", "Utilization by weekday and hour", "share",
+        "Actual utilization of each hour of the week by the clinic's clock.",
+        "|occupied within open in the hour| / open minutes of the hour before as_of"),
+    _of("phase_share", "What rooms are occupied with", "share",
+        "Shares of the occupied minutes: preparing (roomed to drug start, or to the end without one), infusing, "
+        "paused, recovering (drug stop to ready), waiting for driver (ready to the visit's end), cleaning (end to "
+        "RoomReleased). Ready = first recovery score of the protocol's scale at its discharge minimum, not before "
+        "the protocol's monitoring minutes after drug stop.",
+        "minutes of the phase / minutes of all phases"),
+    _of("turnover", "Turnover", "minutes",
+        "From RoomReleased to the next patient roomed in that room on the same local day. Over 60 minutes the room "
+        "was idle: left out and counted.",
+        "median and 90th percentile of (next roomed - released), gaps <= 60 min"),
+)
+
+PUNCTUALITY = (
+    _of("on_time", "On time", "share", "Visits with a booking whose patient was roomed no later than 5 minutes after "
+        "the booked start.", "roomed <= booked start + 5 min / roomed visits with a booking"),
+    _of("drug_start_delay", "Drug-start delay", "minutes",
+        "Drug start against the booked start plus the protocol's preparation minutes; early starts are negative.",
+        "drug start - (booked start + preparation)"),
+    _of("wait", "Wait", "minutes",
+        "From arrival, or the booked start if later, until roomed (never under 0); those still waiting count until "
+        "as_of, those who left unroomed until they left.",
+        "max(0, roomed - max(arrival, booked start))"),
+)
+
+ATTENDANCE = (
+    _of("no_show_rate", "No-show rate", "share",
+        "No-shows among bookings that the patient's side decided: attended, no-shows, and cancellations or moves by "
+        "the patient under 24 h before the start. Left out by reason: clinic-side, patient-side with 24 h notice or "
+        "more, not yet due, unresolved (start passed, nothing recorded).",
+        "no-shows / (attended + no-shows + patient-side cancelled or moved < 24 h before the start)"),
+    _of("late_cancellation_rate", "Late cancellation rate", "share",
+        "Cancellations and moves by the patient under 24 h, over the same denominator as the no-show rate.",
+        "patient-side cancelled or moved < 24 h / the no-show rate's denominator"),
+    _of("arrived_not_infused", "Arrived, not infused", "share",
+        "Ended visits for an infusion in which no drug ran, by reason; visits still going on left out.",
+        "ended without infusion / ended infusion visits"),
+    _of("refill", "Refill", "share",
+        "Of the room-minutes inside opening freed by cancelling or moving with at least 2 h notice, those booked "
+        "anew afterwards and attended.",
+        "|freed and rebooked later and attended| / |freed|, each minute of a room once"),
+    _of("lead_time", "Lead time", "days", "From the first booking to the start, of bookings live at their start.",
+        "(start - booked at) / 24 h"),
+    _of("third_next_available", "Third next available", "days",
+        "Days from as_of to the start of the third free slot of the visit kind's default length (the protocol's "
+        "minutes): free room-time within open, cut into slots back to back from each opening or booking's end.",
+        "(start of the third slot - as_of) / 24 h"),
+)
+
+_WINDOW = (
+    "Course baseline: last pain score (NRS, now) in the 7 days before the course's first drug start. Score window: "
+    "drug stop to the earlier of 72 h and the patient's next drug start. "
+)
+_LEFT_OUT = (
+    "Left out by reason: no_baseline, baseline_zero, baseline_under_3 (shown apart), superseded (window under 24 h), "
+    "pending (the window is open at as_of and without score), missing (no score). None of these is non-response."
+)
+
+RELIEF = (
+    _of("landmark_fall", "Fall of pain, landmark", "percent",
+        _WINDOW + "Last score from 24 h after drug stop to the window's end. " + _LEFT_OUT,
+        "100 * (baseline - score) / baseline"),
+    _of("peak_fall", "Fall of pain, peak", "percent",
+        _WINDOW + "Lowest score from 1 h after drug stop to the window's end. " + _LEFT_OUT,
+        "100 * (baseline - lowest) / baseline"),
+    _of("responders_first_30", "Responders to the first infusion, moderate", "share",
+        "Patients whose landmark fall after the first infusion of a course is at least 30 %; one per patient, the "
+        "first such infusion of the period. " + _LEFT_OUT, "fall >= 30 % / patients with a landmark fall"),
+    _of("responders_first_50", "Responders to the first infusion, substantial", "share",
+        "As the moderate rate, with a fall of at least 50 %.", "fall >= 50 % / patients with a landmark fall"),
+    _of("responders_gate_30", "Responders at the gate, moderate", "share",
+        "Patients whose landmark fall after the infusion that the response gate assessed is at least 30 %; one per "
+        "patient, the last gate of the period. " + _LEFT_OUT, "fall >= 30 % / patients with a landmark fall"),
+    _of("responders_gate_50", "Responders at the gate, substantial", "share",
+        "As the moderate rate, with a fall of at least 50 %.", "fall >= 50 % / patients with a landmark fall"),
+    _of("responders_28d_30", "Responders 28 days after the series, moderate", "share",
+        "Patients whose last score from day 21 to day 28 after the drug stop of the last infusion of the series, and "
+        "before any later drug start, is at least 30 % under the course baseline. pending: the 28 days are not over; "
+        "superseded: another infusion began before day 21.",
+        "fall >= 30 % / patients with such a score"),
+    _of("responders_28d_50", "Responders 28 days after the series, substantial", "share",
+        "As the moderate rate, with a fall of at least 50 %.", "fall >= 50 % / patients with such a score"),
+    _of("responders_infusion_30", "Infusions followed by moderate relief", "share",
+        "Secondary, per infusion: interval by a bootstrap that draws patients (2,000 rounds, seeded). " + _LEFT_OUT,
+        "landmark fall >= 30 % / infusions with a landmark fall"),
+    _of("responders_infusion_50", "Infusions followed by substantial relief", "share",
+        "As the moderate rate, with a fall of at least 50 %.",
+        "landmark fall >= 50 % / infusions with a landmark fall"),
+    _of("responders_low_baseline_30", "Responders with a baseline of 1 or 2", "share",
+        "Shown apart: infusions whose course baseline is under 3, landmark fall at least 30 %.",
+        "landmark fall >= 30 % / infusions with a landmark fall and baseline 1 or 2"),
+    _of("onset", "Onset of relief", "hours",
+        "From drug stop to the first score of the window with a fall of at least 30 % of the course baseline; "
+        "infusions without one left out and counted.", "first score with fall >= 30 % - drug stop"),
+    _of("infusions_to_relief", "Infusions to the first substantial relief", "infusions",
+        "Ordinal within the course of the first infusion with a landmark fall of at least 50 %, for courses whose "
+        "first infusion lies in the period; courses that have not got there are counted.",
+        "least ordinal with landmark fall >= 50 %"),
+    _of("relief_duration", "Duration of relief", "days",
+        "A spell starts at the drug stop of a landmark responder (30 %). It ends at the first of two consecutive "
+        "scores after the landmark with a fall under 30 % of the course baseline, or at an infusion for returned pain "
+        "(re-induction, or a booster brought forward because pain returned). Censored at a planned infusion, the "
+        "last score, death or transfer. Kaplan-Meier on the later end of the interval, log-log intervals; the median "
+        "is null while not reached.", "Kaplan-Meier of (end - drug stop)"),
+    _of("dose_response", "Dose and response", "rho",
+        "Association, not effect: Spearman's rho between the landmark fall of the course's first infusion and its "
+        "dose; interval by Fisher's z (Bonett and Wright).", "Spearman(dose, landmark fall)"),
+    _of("score_change", "Change of function, mood and cognition", "points",
+        "Per course and instrument: last score in the 28 days up to as_of or 28 days after the course's latest "
+        "infusion, less the last one before the course's first drug start (within 28 days).",
+        "last score - baseline score"),
+    _of("follow_up_answered", "Follow-up answered", "share",
+        "Of the prompts due before as_of, those with a score of the instruments asked from 12 h before to 48 h after "
+        "the due time. Left out: superseded by a new infusion, pending (48 h not over).",
+        "answered / due"),
+)
+
+PATH = (
+    _of("gate_rate", "Response gate passed", "share", "Response gates of the period that were positive; a course's "
+        "last assessment counts.", "positive / assessed"),
+    _of("gate_assessed", "Trials assessed", "share",
+        "Of the trial infusions of the period, those whose response has been assessed; trials under 7 days old and "
+        "not assessed are pending.", "assessed / trials"),
+    _of("series_adherence", "Series adherence", "share",
+        "Infusions given inside the planned window over those planned, for series whose window ended in the period. "
+        "The plan is the one in force at its end, reduced to what was given once optimal relief is reached. Left "
+        "out, up to the shortfall: medical holds and cancellations by the clinic.",
+        "given in window (at most planned) / (planned - excused)"),
+    _of("closures", "How courses ended", "share", "Courses closed in the period by reason.", "reason / closed"),
+    _of("funnel", "From referral to relief", "share",
+        "Referrals of a week, each step done, failed or still open; rates at 30, 60 and 90 days only among those "
+        "referred at least that long before as_of.", "reached within d days / referred at least d days ago"),
+)
+
+BOOSTERS = (
+    _of("booster_due", "Boosters due", "boosters",
+        "Due = drug stop + 0.8 x median of the patient's last three completed spells since the end of the series; "
+        "with none the protocol's default interval, labelled so; never under its minimum; a date that a clinician "
+        "set stands. Open courses past their series, at the home clinic. due: within 14 days and nothing booked; "
+        "overdue: the date has passed; booked: an appointment stands; lost: overdue over 60 days without contact "
+        "(no visit, booking, score or consultation since it was due).",
+        "drug stop + max(0.8 * median(last 3 spells) or default, minimum)"),
+    _of("booster_gap", "Gap between boosters", "days", "From the drug stop before it to a booster's drug start, by "
+        "booster number.", "booster's drug start - previous drug stop"),
+    _of("infusions_per_90_days", "Infusions per patient per 90 days", "infusions",
+        "Infusions of the period per patient who had one, scaled to 90 days.",
+        "90 * infusions / (patients * days of the period)"),
+)
+
+SAFETY = (
+    _of("side_effect_share", "Infusions with a side effect", "share",
+        "Infusions with at least one episode of the kind, at its highest grade. An episode runs from first report "
+        "to resolution; one from home belongs to the patient's last drug stop within the 7 days before its onset, "
+        "else it is unattributed and left out.", "infusions with an episode / infusions given"),
+    _of("side_effect_rate", "Episodes per 100 infusions", "per 100",
+        "Episodes over infusions, exact Poisson interval (Garwood).", "100 * episodes / infusions given"),
+    _of("side_effect_onset", "Onset of side effects", "minutes", "From drug start to onset.", "onset - drug start"),
+    _of("side_effect_duration", "Duration of side effects", "minutes",
+        "From onset to resolution; open ones left out and counted.", "resolved - onset"),
+    _of("side_effect_treated", "Episodes treated", "share", "Episodes with a treatment recorded.",
+        "treated / episodes"),
+    _of("serious_share", "Infusions with a serious side effect", "share",
+        "Infusions with at least one episode judged serious.", "infusions with a serious episode / infusions given"),
+    _of("stopped_early", "Stopped early", "share", "Infusions stopped before the plan, by reason.",
+        "stopped early / infusions given"),
+    _of("transferred", "Transferred to hospital", "share", "Visits with drug given that ended in a transfer.",
+        "transfers / infusions given"),
+    _of("open_over_28_days", "Open over 28 days", "episodes",
+        "Episodes not resolved 28 days after onset, as of as_of.", "count"),
+    _of("cumulative_symptoms", "Urinary and memory symptoms by infusions so far", "share",
+        "Infusions with an episode of the kind, by how many infusions the patient had had (this one included).",
+        "infusions with an episode / infusions, by band of cumulative infusions"),
+    _of("refusals", "Refusals", "commands", "Commands that a rule refused, by rule.", "count"),
+    _of("overrides", "Overrides", "orders", "Soft limits overridden by a prescriber, by limit.", "count"),
+    _of("breaches", "Breaches", "entries", "Rules that a recorded fact had broken, by rule.", "count"),
+    _of("alerts", "Alerts", "alerts", "Alerts raised in visits and from home, by sign; minutes until acknowledged; "
+        "those still open are counted.", "count; median of (acknowledged - raised)"),
+)
+
+DEFINITIONS: tuple[Definition, ...] = (
+    *ROOMS, *PUNCTUALITY, *ATTENDANCE, *RELIEF, *PATH, *BOOSTERS, *SAFETY,
+)  # fmt: skip
+"""Every version of every definition, kept for ever."""
+
+_CURRENT = {one.name: one for one in sorted(DEFINITIONS, key=lambda one: one.version)}
+
+
+def current(name: str) -> Definition:
+    """The definition in force. Raises KeyError for a metric that has none: no figure without a definition."""
+    return _CURRENT[name]
+
+
+def published() -> list[Definition]:
+    """The definitions in force, by name: what `MetricDefinitionPublished` says."""
+    return [_CURRENT[name] for name in sorted(_CURRENT)]
