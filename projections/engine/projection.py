@@ -69,9 +69,10 @@ def fact_table(
     """A bitemporal fact table: `fact_id`, `known_from`, `known_to` and `columns`; key (fact_id, known_from).
 
     `lookups` are the columns by which `apply` finds open rows (`Working.preload`, `open_rows`); each gets
-    an index over the open rows that exists from the start (`info={"lookup": True}`). `indexes` are for
-    the screens; a rebuild creates them after the load, or when `apply` first looks rows up by one. Types allowed: `Id`/Text, BigInteger/Integer, Boolean, Float, LargeBinary
-    (moments are BigInteger microseconds, UTC; decimals integers in named micro-units, or text).
+    an index over the open rows that exists from the start (`info={"lookup": True}`). `indexes` are for the
+    screens; a rebuild creates them after the load, or when `apply` first looks rows up by one. Types
+    allowed: `Id`/Text, BigInteger/Integer, Boolean, Float, LargeBinary (moments are BigInteger microseconds,
+    UTC; decimals integers in named micro-units, or text).
     """
     table = Table(
         name,

@@ -44,7 +44,7 @@ class FactNotOpen(ValueError):
 class Shape:
     """What the working set must know of a table, worked out once."""
 
-    __slots__ = ("blank", "columns", "lookups", "table", "values", "width")
+    __slots__ = ("blank", "booleans", "columns", "integers", "lookups", "table", "values", "width")
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -53,6 +53,8 @@ class Shape:
         self.width = len(self.columns) - 1
         self.values: Callable[[Row], tuple[Any, ...]] = itemgetter(*self.columns)
         self.blank: Row = dict.fromkeys(name for name in self.columns if name != "known_to")
+        self.booleans = [place for place, column in enumerate(table.columns) if isinstance(column.type, Boolean)]
+        self.integers = {column.name for column in table.columns if isinstance(column.type, Integer)}
         self.lookups: tuple[str, ...] = ("fact_id", *_indexed_columns(table))
 
     @staticmethod
@@ -97,7 +99,11 @@ class TableWork:
 
     def rows_to_insert(self) -> list[tuple[Any, ...]]:
         """The new rows as tuples in column order, without those closed at the position that opened them."""
-        return [self.shape.values(row) for row in self.opened if row["known_to"] != row["known_from"]]
+        values = self.shape.values
+        try:
+            return [values(row) for row in self.opened if row["known_to"] != row["known_from"]]
+        except KeyError as missing:
+            raise UnknownColumns(f"{self.shape.table.name}: {missing} is missing") from None
 
 
 class Tables(Protocol):
