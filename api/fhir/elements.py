@@ -27,6 +27,7 @@ _SYSTEMS = {
     "urn:oid:2.16.840.1.113883.6.90": "icd10cm",
 }
 LONGEST_TEXT = 200
+_BILLION = 1_000_000_000
 
 
 class Coded(NamedTuple):
@@ -84,10 +85,11 @@ def reference_id(reference: dict[str, Any]) -> str:
 
 
 def number(value: Any) -> Decimal | None:
-    """A JSON number as a decimal; None for anything else (also for true and false)."""
+    """A JSON number as a decimal; None for anything else (also for true and false). Beyond a billion it is cut there,
+    far outside every limit, so that arithmetic cannot fail."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return Decimal(str(value))
+    return Decimal(str(max(-_BILLION, min(_BILLION, value))))
 
 
 def moment(value: Any) -> datetime | None:
