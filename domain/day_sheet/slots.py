@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from domain.clinic.premises import RoomNotInService
 from domain.day_sheet.state import Appointment, Facts, local_date
 from domain.kernel import Claim, Code, DomainError, Release
 from domain.protocol import VisitMinutes
@@ -43,10 +44,6 @@ class OutsideOpeningHours(DomainError):
 
 class ClinicClosed(DomainError):
     """A closure falls into the slot."""
-
-
-class RoomNotInService(DomainError):
-    """This clinic has no such room in service."""
 
 
 class NotANurseInDate(DomainError):

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from domain.day_sheet.slots import RoomNotInService, SlotImpossible
+from domain.clinic.premises import RoomNotInService
+from domain.day_sheet.slots import SlotImpossible
 from domain.day_sheet.state import Facts, State, Waiting
 from domain.kernel import Code, Command, Decision, DomainError, Event
 from domain.vocabulary.reasons import VISIT_KINDS, WAITLIST_LEFT

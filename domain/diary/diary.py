@@ -10,8 +10,10 @@ from domain.corrections import AmendEntry, Entry, StrikeEntry
 from domain.course.state import PainScore
 from domain.diary import follow_ups, home_reports, scores
 from domain.diary.state import Alert, Facts, FollowUp, NotedInfusion, State, Weight
-from domain.kernel import Command, Decision, Event
+from domain.kernel import Command, Decision, DomainError, Event
 from domain.ledger import EntryCannotBeCorrected, decide_amendment, decide_strike, entry_of, evolve_in_order
+from domain.vocabulary.reasons import AMENDED, STRUCK
+from domain.vocabulary.term import require
 
 CORRECTABLE = (
     scores.PainScored, scores.FunctionScored, scores.MoodScored, scores.CognitionScored, scores.ReliefReported,
@@ -93,6 +95,7 @@ def decide(state: State, command: Command, facts: Facts | None = None) -> Decisi
             return _amended(state, command)
         case StrikeEntry():
             _require_correctable(state, command.entry)
+            require(command.reason_code, STRUCK, "/reason_code")
             return Decision((decide_strike(state.entries, command),))
     raise TypeError(f"a diary has no rule for {type(command).__name__}")
 
@@ -101,16 +104,25 @@ def _with_alerts(state: State, event: Event, command: Command) -> Decision:
     return Decision((event, *home_reports.alerts(state, event, state.version + 1, command.now)))
 
 
+def _check_amended(standing: Event) -> None:
+    try:
+        scores.check(standing)
+        home_reports.check(standing)
+    except DomainError as refusal:
+        refusal.data["pointer"] = f"/corrections{refusal.data.get('pointer', '')}"
+        raise
+
+
 def _amended(state: State, command: AmendEntry) -> Decision:
     """An amendment keeps the rules of the entry; a total follows its items; an alert that follows is raised now."""
     _require_correctable(state, command.entry)
+    require(command.reason_code, AMENDED, "/reason_code")
     amendment, standing = decide_amendment(state.entries, command)
     total = scores.recomputed_total(standing)
     if total is not None:
         amendment = replace(amendment, corrections={**amendment.corrections, "total": str(total)})
         standing = replace(standing, total=total)
-    scores.check(standing)
-    home_reports.check(standing)
+    _check_amended(standing)
     return Decision((amendment, *home_reports.alerts(state, standing, command.entry, command.now)))
 
 
