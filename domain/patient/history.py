@@ -6,8 +6,31 @@ from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
+from msgspec.structs import replace
 
-from domain.kernel import Code, Command, Event, Secret
+from domain.kernel import Code, Command, Decision, DomainError, Event, Secret
+from domain.patient.state import (
+    Adjunct,
+    AlreadyEntered,
+    ConditionHeld,
+    State,
+    Therapy,
+    check_dates,
+    check_span,
+    require_living,
+    require_record,
+)
+from domain.vocabulary.conditions import RECORDABLE, check_icd10
+from domain.vocabulary.reasons import ADJUNCT_ENDED, THERAPIES, THERAPY_RESULTS, TREATMENT_FAILED
+from domain.vocabulary.term import require
+
+
+class AdjunctNotFound(DomainError):
+    """There is no such adjunct therapy going on."""
+
+
+class CoverageNotValid(DomainError):
+    """Cover names its payer; a patient who pays has none."""
 
 
 class ConditionRecorded(Event, frozen=True, kw_only=True):
@@ -89,3 +112,114 @@ class RecordCoverage(Command, frozen=True, kw_only=True):
     member_number: str | None = None
     valid_from: date
     valid_until: date | None = None
+
+
+def decide_condition(state: State, command: RecordCondition) -> Decision:
+    """Raises UnknownCode, MalformedIcd10, NotAnIndication, DateNotValid, AlreadyEntered."""
+    require_record(state)
+    recorded = ConditionRecorded(
+        occurred_at=command.at, late_reason=command.late_reason, condition=command.condition, icd10=command.icd10,
+        onset_on=command.onset_on, note=command.note,
+    )
+    check_condition(recorded)
+    if _held(recorded) in state.conditions:
+        raise AlreadyEntered(condition=command.condition, pointer="/condition")
+    return Decision((recorded,))
+
+
+def check_condition(recorded: ConditionRecorded) -> None:
+    """Raises UnknownCode, MalformedIcd10, NotAnIndication, DateNotValid; asked of amended ones too."""
+    condition = require(recorded.condition, RECORDABLE, "/condition")
+    if recorded.icd10 is not None:
+        check_icd10(condition, recorded.icd10, "/icd10")
+    check_dates(recorded.occurred_at, starts=recorded.onset_on, names=("onset_on", "onset_on"))
+
+
+def _held(event: ConditionRecorded) -> ConditionHeld:
+    return ConditionHeld(condition=event.condition, icd10=event.icd10, onset_on=event.onset_on)
+
+
+def decide_therapy(state: State, command: RecordTherapyTried) -> Decision:
+    """Raises UnknownCode, DateNotValid."""
+    require_record(state)
+    tried = TherapyTried(
+        occurred_at=command.at, late_reason=command.late_reason, therapy=command.therapy, result=command.result,
+        started_on=command.started_on, ended_on=command.ended_on, description=command.description,
+    )
+    check_therapy(tried)
+    return Decision((tried,))
+
+
+def check_therapy(tried: TherapyTried) -> None:
+    """Raises UnknownCode, DateNotValid; asked of amended ones too."""
+    require(tried.therapy, THERAPIES, "/therapy")
+    require(tried.result, THERAPY_RESULTS, "/result")
+    check_dates(tried.occurred_at, starts=tried.started_on, ends=tried.ended_on, names=("started_on", "ended_on"))
+
+
+def decide_adjunct(state: State, command: StartAdjunctTherapy | EndAdjunctTherapy) -> Decision:
+    """Raises UnknownCode, AlreadyEntered, PatientDeceased; AdjunctNotFound, DateNotValid.
+
+    A start may lie ahead (a therapy that is planned beside the series); an end may not precede it.
+    """
+    require_record(state)
+    known = next((one for one in state.adjuncts if one.adjunct_id == command.adjunct_id), None)
+    if isinstance(command, StartAdjunctTherapy):
+        require_living(state)
+        require(command.therapy, THERAPIES, "/therapy")
+        if known is not None:
+            raise AlreadyEntered(adjunct_id=str(command.adjunct_id), pointer="/adjunct_id")
+        return Decision((AdjunctTherapyStarted(
+            occurred_at=command.at, late_reason=command.late_reason, adjunct_id=command.adjunct_id,
+            therapy=command.therapy, started_on=command.started_on, description=command.description,
+        ),))
+    if known is None or known.ended_on is not None:
+        raise AdjunctNotFound(adjunct_id=str(command.adjunct_id), pointer="/adjunct_id")
+    check_span(known.started_on, command.ended_on, "ended_on")
+    require(command.reason_code, ADJUNCT_ENDED, "/reason_code")
+    return Decision((AdjunctTherapyEnded(
+        occurred_at=command.at, late_reason=command.late_reason, adjunct_id=command.adjunct_id,
+        ended_on=command.ended_on, reason_code=command.reason_code,
+    ),))
+
+
+def decide_coverage(state: State, command: RecordCoverage) -> Decision:
+    """Raises CoverageNotValid, DateNotValid, AlreadyEntered."""
+    require_record(state)
+    if command.coverage_id in state.coverages:
+        raise AlreadyEntered(coverage_id=str(command.coverage_id), pointer="/coverage_id")
+    named = bool(command.payer and command.payer.strip())
+    if named == command.self_pay:
+        raise CoverageNotValid(self_pay=command.self_pay, pointer="/payer")
+    check_span(command.valid_from, command.valid_until, "valid_until")
+    return Decision((CoverageRecorded(
+        occurred_at=command.at, late_reason=command.late_reason, coverage_id=command.coverage_id,
+        self_pay=command.self_pay, payer=command.payer, member_number=command.member_number,
+        valid_from=command.valid_from, valid_until=command.valid_until,
+    ),))
+
+
+def therapies_failed(state: State) -> int:
+    """How many different therapies were tried and failed: what treatment resistance is counted by."""
+    return len({one.therapy for one in state.therapies if one.result in TREATMENT_FAILED})
+
+
+def evolve_history(state: State, event: Event) -> State:
+    """The state after an event of this file; any other changes nothing."""
+    match event:
+        case ConditionRecorded():
+            return replace(state, conditions=(*state.conditions, _held(event)))
+        case TherapyTried():
+            therapy = Therapy(
+                therapy=event.therapy, result=event.result, started_on=event.started_on, ended_on=event.ended_on)
+            return replace(state, therapies=(*state.therapies, therapy))
+        case AdjunctTherapyStarted():
+            adjunct = Adjunct(adjunct_id=event.adjunct_id, therapy=event.therapy, started_on=event.started_on)
+            return replace(state, adjuncts=(*state.adjuncts, adjunct))
+        case AdjunctTherapyEnded():
+            return replace(state, adjuncts=tuple(
+                replace(one, ended_on=event.ended_on) if one.adjunct_id == event.adjunct_id else one
+                for one in state.adjuncts))
+        case CoverageRecorded():
+            return replace(state, coverages=(*state.coverages, event.coverage_id))
+    return state
