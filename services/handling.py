@@ -100,10 +100,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, where, with which safeguards. `if_match` is the version the caller has seen."""
+    """Who asks, where, with which safeguards. `if_match` is the version the caller has seen.
+
+    `patient_id` is the patient that the edge resolved; needed where the stream's id does not tell (a diary's).
+    """
 
     by: Actor
     clinic_id: UUID | None
+    patient_id: UUID | None = None
     idempotency: Idempotency | None = None
     if_match: int | None = None
     origin: Origin = "entered"

@@ -152,7 +152,7 @@ class FhirImport:
         return self._handling.handle(
             stream_id, command,
             Request(
-                by=self._by, clinic_id=clinic_id, origin="import", command_id=command_id,
+                by=self._by, clinic_id=clinic_id, patient_id=patient_id, origin="import", command_id=command_id,
                 idempotency=Idempotency(self._by.id, str(command_id), command_id.bytes),
             ),
         )
