@@ -50,7 +50,7 @@ class Patient:
 
     @property
     def diary(self) -> UUID:
-        return derived_id("diary", self.body.patient_id)
+        return self.body.patient_id
 
     @property
     def self_reporting(self) -> Actor:

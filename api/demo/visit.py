@@ -129,7 +129,7 @@ class Visit:
 
     def _ask_pain(self) -> None:
         self.world.do(
-            self.nurse, self.clinic.clinic_id, derived_id("diary", self.body.patient_id), ScorePain,
+            self.nurse, self.clinic.clinic_id, self.body.patient_id, ScorePain,
             score=self.body.pain(self._now()), infusion_id=self.infusion_id,
         )
 
