@@ -31,7 +31,8 @@ class StrictParser(FlaskParser):
             if not req.mimetype and not req.get_data(cache=True):
                 raise Problem(400, "body-missing", "A JSON object is needed in the body.")
             raise Problem(415, "unsupported-media-type", "Send the body as application/json.")
-        return strict_json(req.get_data(cache=True))
+        flask.g.sent = strict_json(req.get_data(cache=False))
+        return flask.g.sent
 
     def load_querystring(self, req: flask.Request, schema: Schema) -> Any:
         """The query; a name given twice is refused unless the schema has a list there."""

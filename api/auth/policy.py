@@ -1,0 +1,115 @@
+"""The one table of who may do what: operation -> roles and scope. Denied unless it stands here.
+
+The table decides by role and by the scopes of a key; which clinics' records are meant is decided per request
+(`api/http/scope.py`), and what is safe by the rules of care. `VERSION` names the table in logs; a test pins it to
+the table's content, so no permission changes unnoticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from domain.kernel import Role
+
+__all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
+
+VERSION = "2026-11-23.1"
+
+PUBLIC = frozenset({
+    "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset", "docs.root",
+})  # fmt: skip
+"""Endpoints that need no key: they hold no health data. (/metrics asks for its own token where one is set.)"""
+
+
+@dataclass(frozen=True)
+class Permit:
+    """Who may: `roles`, and for keys narrowed by scopes the one that covers it."""
+
+    roles: frozenset[Role]
+    scope: str
+
+
+MANAGES: frozenset[Role] = frozenset({"owner", "manager"})
+PRESCRIBES: frozenset[Role] = frozenset({"owner", "prescriber"})
+TREATS: frozenset[Role] = frozenset({"owner", "prescriber", "nurse"})
+DESK: frozenset[Role] = frozenset({"owner", "manager", "front_desk"})
+MEETS: frozenset[Role] = frozenset({"owner", "manager", "prescriber", "nurse", "front_desk"})
+READS_CHART: frozenset[Role] = frozenset({"owner", "prescriber", "nurse", "auditor"})
+READS_SCHEDULE: frozenset[Role] = frozenset({"owner", "manager", "prescriber", "nurse", "front_desk", "auditor", "biller"})
+READS_FIGURES: frozenset[Role] = frozenset({"owner", "manager", "prescriber", "auditor"})
+READS_CABINET: frozenset[Role] = frozenset({"owner", "manager", "prescriber", "nurse", "auditor"})
+READS_FEED: frozenset[Role] = frozenset({"owner", "auditor", "integrator"})
+ANYBODY: frozenset[Role] = frozenset(
+    {"owner", "manager", "prescriber", "nurse", "front_desk", "biller", "auditor", "integrator"}
+)
+
+
+def _rows(scope: str, roles: frozenset[Role], operations: str) -> Iterable[tuple[str, Permit]]:
+    resource = scope.partition(":")[0]
+    for operation in operations.split():
+        yield f"{resource}.{operation}", Permit(roles, scope)
+
+
+POLICY: Mapping[str, Permit] = dict([
+    *_rows("clinics:write", frozenset({"owner"}), "open"),
+    *_rows("clinics:write", MANAGES, """add_room retire_room set_opening_hours declare_closure lift_closure
+           assign_staff unassign_staff publish_price_list"""),
+    *_rows("clinics:write", PRESCRIBES, "adopt_protocol"),
+    *_rows("clinics:read", ANYBODY, "list show"),
+    *_rows("staff:write", MANAGES, "join record_credentials leave"),
+    *_rows("staff:read", MANAGES | {"auditor"}, "show"),
+    *_rows("patients:write", MEETS, "register correct_demographics receive_referral record_coverage"),
+    *_rows("patients:write", MANAGES | {"prescriber"}, """open_care_relation close_care_relation change_home_clinic
+           merge unmerge"""),
+    *_rows("patients:write", TREATS, """record_condition record_therapy start_adjunct end_adjunct record_screening
+           sign_consent withdraw_consent amend_entry strike_entry"""),
+    *_rows("patients:write", PRESCRIBES, "clear_screening"),
+    *_rows("patients:write", MEETS, "request_amendment give_record_copy restrict_disclosure request_erasure"),
+    *_rows("patients:write", PRESCRIBES | {"manager"}, "accept_amendment deny_amendment"),
+    *_rows("patients:write", MANAGES, "place_legal_hold release_legal_hold decline_erasure approve_erasure"),
+    *_rows("patients:read", MEETS | {"biller", "auditor"}, "search show"),
+    *_rows("patients:read", READS_CHART, "chart timeline"),
+    *_rows("patients:read", MANAGES | {"auditor"}, "access_log"),
+    *_rows("courses:write", PRESCRIBES, """hold_consultation hold_another_consultation open assess_response
+           plan_series revise_series reach_optimal_relief transfer close amend_entry strike_entry"""),
+    *_rows("courses:write", MEETS, "schedule_booster reschedule_booster cancel_booster"),
+    *_rows("courses:read", READS_CHART, "show"),
+    *_rows("appointments:write", MEETS, """book move confirm cancel no_show join_waitlist offer_slot leave_waitlist"""),
+    *_rows("appointments:read", READS_SCHEDULE, "show free_slots"),
+    *_rows("infusions:write", MEETS, "arrive"),
+    *_rows("infusions:write", TREATS, """room move_room check order place_iv fail_iv hang_bag give_bolus start
+           change_rate pause resume stop give_medication record_vitals score_sedation acknowledge_alert
+           report_side_effect regrade_side_effect treat_side_effect resolve_side_effect assess_recovery discharge
+           leave_against_advice transfer_to_hospital end_without_infusion die_in_care release_room amend_entry
+           strike_entry"""),
+    *_rows("infusions:write", PRESCRIBES, "countersign sign_off_side_effect"),
+    *_rows("infusions:read", READS_CHART, "show"),
+    *_rows("diary:write", TREATS, """score_pain score_function score_mood score_cognition report_relief measure_weight
+           report_side_effect schedule_follow_ups miss_follow_up acknowledge_alert amend_entry strike_entry"""),
+    *_rows("diary:read", READS_CHART, "show"),
+    *_rows("cabinets:write", TREATS | {"manager"}, "receive"),
+    *_rows("cabinets:write", TREATS, "draw waste break_vials explain_discrepancy"),
+    *_rows("cabinets:read", READS_CABINET, "list show"),
+    *_rows("dashboards:read", READS_FIGURES, """utilization utilization_rows outcomes outcomes_rows safety safety_rows
+           boosters boosters_rows"""),
+    *_rows("events:read", READS_FEED, "list digest"),
+    *_rows("projections:read", ANYBODY, "status"),
+    *_rows("reference:read", ANYBODY, "vocabularies example_protocol"),
+])
+
+
+def allows(permit: Permit, role: Role, scopes: frozenset[str] | None) -> bool:
+    """Whether a key with this role and these scopes may. A scope `*` or `resource:*` covers what it says."""
+    if role not in permit.roles:
+        return False
+    if scopes is None:
+        return True
+    return bool({permit.scope, permit.scope.partition(":")[0] + ":*", "*"} & scopes)
+
+
+def fingerprint() -> str:
+    """A hash over the table's content."""
+    lines = [f"{name} {permit.scope} {','.join(sorted(permit.roles))}" for name, permit in sorted(POLICY.items())]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,0 +1,50 @@
+"""How gunicorn serves: `gunicorn -c python:api.gunicorn_conf "api.http.app:create_app()"`.
+
+The application is built after the fork (`preload_app` off): database pools opened before a fork break. The control
+socket is off, the workers' heartbeat files are in memory where that exists (a slow disk must not kill a worker).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from api.settings import Settings
+
+_settings = Settings.from_environment()
+
+bind = f"{_settings.host}:{_settings.port}"
+workers = _settings.workers
+worker_class = _settings.worker_class
+threads = _settings.threads if _settings.worker_class == "gthread" else 1
+preload_app = False
+control_socket_disable = True
+timeout = 60
+graceful_timeout = 30
+keepalive = 5
+max_requests = 0
+limit_request_line = 8190
+limit_request_fields = 64
+limit_request_field_size = 8190
+accesslog = None
+errorlog = "-"
+loglevel = _settings.log_level.lower()
+if Path("/dev/shm").is_dir() and os.access("/dev/shm", os.W_OK):  # noqa: S108
+    worker_tmp_dir = "/dev/shm"  # noqa: S108
+
+
+def on_starting(server: Any) -> None:
+    """The workers' shared counters begin at zero with the server."""
+    shared = _settings.metrics_dir or _settings.home / "metrics"
+    shutil.rmtree(shared, ignore_errors=True)
+    shared.mkdir(parents=True, exist_ok=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared.absolute())
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """A dead worker's gauges no longer count."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -1,0 +1,105 @@
+"""The application factory: everything is wired here for one `Settings`, nothing happens on import."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from flask import Flask
+from flask_smorest import Api
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import BaseConverter, ValidationError
+
+from api.bootstrap import ReadSide, Services, build_read_side, build_services, key_registry
+from api.http import authentication, docs, headers, health, metrics, openapi, problems
+from api.http.context import EXTENSION, Wired
+from api.http.limits import Limiter
+from api.http.resources import (
+    appointments,
+    cabinets,
+    clinics,
+    courses,
+    dashboards,
+    diary,
+    events,
+    infusions,
+    patients,
+    projections,
+    reference,
+    staff,
+)
+from api.http.scope import Origins
+from api.settings import Settings
+
+__all__ = ["create_app"]
+
+RESOURCES = (
+    clinics, staff, patients, courses, appointments, infusions, diary, cabinets, dashboards, events, projections,
+    reference,
+)  # fmt: skip
+
+
+class DateConverter(BaseConverter):
+    """A calendar day in a path."""
+
+    regex = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+    def to_python(self, value: str) -> date:
+        """The day; an impossible one is no path of ours."""
+        try:
+            return date.fromisoformat(value)
+        except ValueError as error:
+            raise ValidationError(value) from error
+
+    def to_url(self, value: date) -> str:
+        """ISO 8601."""
+        return value.isoformat()
+
+
+def create_app(
+    settings: Settings | None = None, *, services: Services | None = None, read_side: ReadSide | None = None
+) -> Flask:
+    """The WSGI application. Builds its own services and read side unless given (a test, the demo)."""
+    settings = settings or Settings.from_environment()
+    services = services or build_services(settings)
+    read_side = read_side or build_read_side(settings, services)
+    app = Flask("anodyne", static_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.max_body_bytes,
+        MAX_FORM_MEMORY_SIZE=settings.max_body_bytes,
+        PROPAGATE_EXCEPTIONS=False,
+        API_TITLE=openapi.TITLE,
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.0.3",
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.converters["date"] = DateConverter
+    app.url_map.strict_slashes = False
+    app.extensions[EXTENSION] = Wired(
+        settings=settings, services=services, read_side=read_side, keys=key_registry(settings, services),
+        secret=settings.secret(), origins=Origins(),
+    )
+    _add_hooks(app, settings)
+    _add_routes(app)
+    problems.register(app)
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    return app
+
+
+def _add_hooks(app: Flask, settings: Settings) -> None:
+    limiter = Limiter(settings.rate_limit_storage, settings.rate_limit)
+    headers.register(app, strict_transport=settings.environment == "production")
+    metrics.register(app)
+    authentication.register(app, limiter)
+    limiter.register(app)
+
+
+def _add_routes(app: Flask) -> None:
+    api = Api(app)
+    api.register_converter(DateConverter, lambda converter: {"type": "string", "format": "date"})
+    for resource in RESOURCES:
+        api.register_blueprint(resource.blueprint)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(docs.blueprint)
+    app.extensions[openapi.EXTENSION] = openapi.finished(api)

@@ -1,0 +1,41 @@
+"""What a request may reach: the wired application and who is asking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from flask import current_app, g
+
+from api.auth.keys import KeyRegistry, Principal
+from api.settings import Settings
+
+if TYPE_CHECKING:
+    from api.bootstrap import ReadSide, Services
+    from api.http.scope import Origins
+
+__all__ = ["EXTENSION", "Wired", "principal", "wired"]
+
+EXTENSION = "anodyne"
+
+
+@dataclass(frozen=True)
+class Wired:
+    """Everything `create_app` was given."""
+
+    settings: Settings
+    services: Services
+    read_side: ReadSide
+    keys: KeyRegistry
+    secret: bytes
+    origins: Origins
+
+
+def wired() -> Wired:
+    """The parts of the application that serves this request."""
+    return cast(Wired, current_app.extensions[EXTENSION])
+
+
+def principal() -> Principal:
+    """Who is asking. Only for operations behind authentication."""
+    return cast(Principal, g.principal)
