@@ -16,10 +16,10 @@ from domain import (
 )
 from domain.infusion import arrival, departure, drug_run, monitoring, order, side_effects
 from domain.kernel import Event
-from domain.patient import history, records, registration, screening
+from domain.patient import erasure, history, records, registration, screening
 
 _MODULES = (
-    system, clinic, staff, registration, history, screening, records, course, day_sheet,
+    system, clinic, staff, registration, history, screening, records, erasure, course, day_sheet,
     arrival, order, drug_run, monitoring, side_effects, departure, corrections,
     diary, drug_lot, oversight, access,
 )

@@ -10,7 +10,7 @@ from uuid import UUID
 from domain.corrections import AmendEntry, Entry, StrikeEntry
 from domain.kernel import Command, Decision, DomainError, Event, check_time
 from domain.ledger import decide_amendment, decide_strike, entry_of, evolve_in_order
-from domain.patient import history, records, registration, screening
+from domain.patient import erasure, history, records, registration, screening
 from domain.patient.state import Facts, State, require_record, require_words
 from domain.vocabulary.reasons import AMENDED, STRUCK
 from domain.vocabulary.term import require
@@ -37,7 +37,8 @@ def apply(state: State, entry: Entry) -> State:
     state = registration.evolve_registration(state, entry.event)
     state = history.evolve_history(state, entry.event)
     state = screening.evolve_screening(state, entry.version, entry.event)
-    return records.evolve_records(state, entry.event)
+    state = records.evolve_records(state, entry.event)
+    return erasure.evolve_erasure(state, entry.event)
 
 
 def as_of(state: State, moment: datetime) -> State:
@@ -95,11 +96,11 @@ def _decide_records(state: State, command: Command, facts: Facts) -> Decision:
             return records.decide_amendment_request(state, command)
         case records.GiveRecordCopy() | records.RestrictDisclosure():
             return records.decide_disclosure(state, command)
-        case records.PlaceLegalHold() | records.ReleaseLegalHold():
-            return records.decide_hold(state, command)
-        case (records.RequestErasure() | records.DeclineErasure() | records.ApproveErasure()
-              | records.CompleteErasure()):
-            return records.decide_erasure(state, command, facts)
+        case erasure.PlaceLegalHold() | erasure.ReleaseLegalHold():
+            return erasure.decide_hold(state, command)
+        case (erasure.RequestErasure() | erasure.DeclineErasure() | erasure.ApproveErasure()
+              | erasure.CompleteErasure()):
+            return erasure.decide_erasure(state, command, facts)
     raise TypeError(f"{type(command).__name__} is no command of a patient's record")
 
 

@@ -39,6 +39,10 @@ class AlreadyEntered(DomainError):
     """This has been entered already."""
 
 
+class RequestNotFound(DomainError):
+    """There is no such open request."""
+
+
 class ConditionHeld(msgspec.Struct, frozen=True, kw_only=True):
     condition: Code
     icd10: Code | None
@@ -205,3 +209,9 @@ def require_words(reason_code: Code, reason: object, pointer: str = "/reason") -
     """Raises FreeTextNeeded when the code is `other` and nothing is said beside it."""
     if reason_code == "other" and (reason is None or (isinstance(reason, str) and not reason.strip())):
         raise FreeTextNeeded(pointer=pointer)
+
+
+def require_new(state: State, right_id: UUID, field: str) -> None:
+    """Raises AlreadyEntered for a request, copy, restriction or hold that has been entered."""
+    if right_id in state.rights:
+        raise AlreadyEntered(**{field: str(right_id)}, pointer=f"/{field}")
