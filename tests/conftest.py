@@ -89,18 +89,22 @@ def _as_app(url: str) -> str:
 @pytest.fixture
 def sqlite_database(tmp_path: Path) -> Database:
     """A home directory with the three files of the embedded default; the log's schema is migrated."""
-    from services.log import migrate
+    from services.log import migrate, migrate_keys
 
     urls = {stem: f"sqlite:///{tmp_path}/{stem}.sqlite3" for stem in ("log", "views", "keys")}
     migrate(urls["log"])
+    migrate_keys(urls["keys"])
     return Database("sqlite", tmp_path, urls["log"], urls["views"], urls["keys"], urls["log"])
 
 
 @pytest.fixture
 def postgres_database(pg_database: str, tmp_path: Path) -> Database:
     """Log and views in one database, the keys in a file of their own."""
-    app = _as_app(pg_database)
-    return Database("postgres", tmp_path, app, app, f"sqlite:///{tmp_path}/keys.sqlite3", pg_database)
+    from services.log import migrate_keys
+
+    app, keys_url = _as_app(pg_database), f"sqlite:///{tmp_path}/keys.sqlite3"
+    migrate_keys(keys_url)
+    return Database("postgres", tmp_path, app, app, keys_url, pg_database)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -1,0 +1,66 @@
+"""A small pool of connections: last in first out, made on demand, never carried across a fork."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+from typing import Generic, Protocol, TypeVar
+
+from services.log.shapes import LogUnavailable
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
+
+
+C = TypeVar("C", bound=Closable)
+
+
+class Connections(Generic[C]):
+    """Lends each connection to one thread at a time. No worker threads, so nothing breaks at a fork: a child
+    process forgets its parent's connections without closing them and makes its own."""
+
+    def __init__(self, connect: Callable[[], C], *, limit: int = 32, wait_s: float = 5.0) -> None:
+        self._connect = connect
+        self._limit = limit
+        self._wait_s = wait_s
+        self._start_afresh()
+
+    def _start_afresh(self) -> None:
+        self._pid = os.getpid()
+        self._idle: deque[C] = deque()
+        self._free = BoundedSemaphore(self._limit)
+
+    @contextmanager
+    def lend(self) -> Iterator[C]:
+        """A connection; given back afterwards, or closed if the block raised (its state is then unknown).
+
+        Raises LogUnavailable when all are in use for longer than `wait_s`.
+        """
+        if self._pid != os.getpid():
+            self._abandoned = self._idle
+            self._start_afresh()
+        free = self._free
+        if not free.acquire(timeout=self._wait_s):
+            raise LogUnavailable("all database connections are busy")
+        try:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._connect()
+            try:
+                yield connection
+            except BaseException:
+                connection.close()
+                raise
+            self._idle.append(connection)
+        finally:
+            free.release()
+
+    def close(self) -> None:
+        """Closes what is idle; what is lent is closed or kept by its borrower."""
+        while self._idle and self._pid == os.getpid():
+            self._idle.pop().close()
