@@ -6,7 +6,7 @@ from api.http import examples as ex
 from api.http.commands import CommandEndpoint, ResourceBlueprint, register_commands
 from api.http.corrections import correction_endpoints
 from api.http.scope import new_patient, of_patient
-from domain.patient import history, records, registration, screening
+from domain.patient import erasure, history, records, registration, screening
 
 blueprint = ResourceBlueprint("patients", __name__, url_prefix="/v1", description=__doc__)
 
@@ -86,15 +86,15 @@ _RECORD = (
                 {"given_to": "the patient", "scope": "whole_record"}, new_ids=("copy_id",)),
     _of_patient("restrict_disclosure", "disclosure-restrictions", records.RestrictDisclosure, {"scope": "payer"},
                 new_ids=("restriction_id",)),
-    _of_patient("place_legal_hold", "legal-holds", records.PlaceLegalHold, {"reason": "Letter of 2 March 2026"},
+    _of_patient("place_legal_hold", "legal-holds", erasure.PlaceLegalHold, {"reason": "Letter of 2 March 2026"},
                 new_ids=("hold_id",)),
-    _of_patient("release_legal_hold", "legal-holds/<uuid:hold_id>/release", records.ReleaseLegalHold, {},
+    _of_patient("release_legal_hold", "legal-holds/<uuid:hold_id>/release", erasure.ReleaseLegalHold, {},
                 from_path=("hold_id",), if_match=True),
-    _of_patient("request_erasure", "erasure-requests", records.RequestErasure, {"reason_code": "patients_request"},
+    _of_patient("request_erasure", "erasure-requests", erasure.RequestErasure, {"reason_code": "patients_request"},
                 new_ids=("request_id",)),
-    _of_patient("decline_erasure", "erasure-requests/<uuid:request_id>/decline", records.DeclineErasure,
+    _of_patient("decline_erasure", "erasure-requests/<uuid:request_id>/decline", erasure.DeclineErasure,
                 {"reason_code": "retention"}, from_path=("request_id",), if_match=True),
-    _of_patient("approve_erasure", "erasure-requests/<uuid:request_id>/approve", records.ApproveErasure,
+    _of_patient("approve_erasure", "erasure-requests/<uuid:request_id>/approve", erasure.ApproveErasure,
                 {"approved_by": ex.PRESCRIBER}, from_path=("request_id",), if_match=True),
     *correction_endpoints(HERE, SEEN, of_patient, {"icd10": "G90.512"}),
 )
