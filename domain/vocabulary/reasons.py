@@ -221,7 +221,8 @@ MEDICATIONS = plain(
     haloperidol="haloperidol", other="other")
 DOSE_UNITS = plain("UCUM", True, mg="mg", mcg="ug", g="g", mL="mL", L_per_min="L/min", mmol="mmol", units="[IU]")
 ROUTES = plain(
-    PROPOSED, False, iv="intravenous", im="intramuscular", po="oral", sl="sublingual", sc="subcutaneous",
+    PROPOSED, False, intravenous="intravenous", intramuscular="intramuscular", oral="oral", sublingual="sublingual",
+    subcutaneous="subcutaneous",
     inhaled="inhaled", nasal="nasal", topical="topical")
 INDICATIONS = plain(
     PROPOSED, False, nausea="nausea", prevention="prevention", anxiety="anxiety", agitation="agitation",
@@ -233,7 +234,7 @@ TREATMENTS = plain(
     PROPOSED, False, reassurance="reassurance", quiet_room="quiet and dim light", rate_lowered="rate lowered",
     paused="infusion paused", stopped="infusion stopped", repositioned="repositioned", oxygen="oxygen",
     antiemetic="antiemetic", benzodiazepine="benzodiazepine", antihypertensive="antihypertensive",
-    analgesic="analgesic", anticholinergic="anticholinergic", fluids="fluids", airway="airway support",
+    medication="other medication", analgesic="analgesic", anticholinergic="anticholinergic", fluids="fluids", airway="airway support",
     epinephrine="epinephrine", line_care="line care", referral="referred", other="other")
 PHASES = plain(DESIGNED, True, baseline="before the infusion", infusion="during", recovery="after")
 ALERT_ACTIONS = plain(DESIGNED, True, paused="paused", stopped="stopped", prescriber_reason="a prescriber's reason")
@@ -242,7 +243,7 @@ ALERT_REASONS = plain(
     resolved="resolved on repeat", treated="treated", expected_effect="expected effect", other="other")
 LEFT_AGAINST_ADVICE = plain(
     PROPOSED, False, patients_wish="the patient's wish", waiting="tired of waiting", discomfort="discomfort",
-    no_driver="the driver did not come", work="work or family", other="other")
+    felt_well="felt well", no_driver="the driver did not come", work="work or family", other="other")
 TRANSFERRED = plain(
     PROPOSED, False, cardiac="heart", respiratory="breathing", neurological="neurological",
     allergic="allergic reaction",
@@ -274,7 +275,7 @@ HOME_ALERT_ACTIONS = plain(
 
 DRUGS = plain("RxNorm ingredient 6130", True, ketamine="ketamine hydrochloride (schedule III)")
 WASTE_METHODS = plain(
-    PROPOSED, False, sequestration="drug disposal container", solidified="solidified and sealed",
+    PROPOSED, False, witnessed_disposal="disposed of before a witness", sequestration="drug disposal container", solidified="solidified and sealed",
     reverse_distributor="kept for the reverse distributor", other="other")
 DISCREPANCY_REASONS = plain(
     PROPOSED, False, measuring="measuring error", charting="charting error", spilled="spilled", overfill="overfill",

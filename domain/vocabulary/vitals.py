@@ -89,9 +89,9 @@ def check_plausible(code: Code, value: Decimal | int, pointer: str) -> None:
     """Raises ImplausibleValue outside the hard entry limits; 0 passes where arrest or apnoea is a fact."""
     sign = VITALS[code]
     number = Decimal(value)
-    if number == 0 and sign.zero_accepted:
+    if sign.zero_accepted and number == 0:
         return
-    if not sign.entry_low <= number <= sign.entry_high:
+    if not number.is_finite() or not sign.entry_low <= number <= sign.entry_high:
         raise ImplausibleValue(
             sign=code, value=str(number), low=str(sign.entry_low), high=str(sign.entry_high), pointer=pointer)
 
