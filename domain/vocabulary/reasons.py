@@ -184,7 +184,8 @@ PREGNANCY = plain(
 WEIGHT_BASES = plain(DESIGNED, True, actual="actual", ideal="ideal (Devine)", adjusted="adjusted")
 ORDER_MODES = plain(DESIGNED, True, written="written", verbal="by word of mouth, read back")
 DOSE_OVERRIDES = plain(
-    PROPOSED, False, prior_tolerance="tolerated before", insufficient_relief="insufficient relief",
+    PROPOSED, False, prior_tolerance="tolerated before", previous_good_response="a good response before",
+    insufficient_relief="insufficient relief",
     body_weight="body weight", planned_escalation="planned escalation", high_risk_accepted="risk discussed, accepted",
     shortened="shortened for a reason", other="other")
 GO_ON_REASONS = plain(
@@ -234,7 +235,8 @@ TREATMENTS = plain(
     PROPOSED, False, reassurance="reassurance", quiet_room="quiet and dim light", rate_lowered="rate lowered",
     paused="infusion paused", stopped="infusion stopped", repositioned="repositioned", oxygen="oxygen",
     antiemetic="antiemetic", benzodiazepine="benzodiazepine", antihypertensive="antihypertensive",
-    medication="other medication", analgesic="analgesic", anticholinergic="anticholinergic", fluids="fluids", airway="airway support",
+    medication="other medication", analgesic="analgesic", anticholinergic="anticholinergic", fluids="fluids",
+    airway="airway support",
     epinephrine="epinephrine", line_care="line care", referral="referred", other="other")
 PHASES = plain(DESIGNED, True, baseline="before the infusion", infusion="during", recovery="after")
 ALERT_ACTIONS = plain(DESIGNED, True, paused="paused", stopped="stopped", prescriber_reason="a prescriber's reason")
@@ -275,7 +277,8 @@ HOME_ALERT_ACTIONS = plain(
 
 DRUGS = plain("RxNorm ingredient 6130", True, ketamine="ketamine hydrochloride (schedule III)")
 WASTE_METHODS = plain(
-    PROPOSED, False, witnessed_disposal="disposed of before a witness", sequestration="drug disposal container", solidified="solidified and sealed",
+    PROPOSED, False, witnessed_disposal="disposed of before a witness", sequestration="drug disposal container",
+    solidified="solidified and sealed",
     reverse_distributor="kept for the reverse distributor", other="other")
 DISCREPANCY_REASONS = plain(
     PROPOSED, False, measuring="measuring error", charting="charting error", spilled="spilled", overfill="overfill",

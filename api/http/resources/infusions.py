@@ -59,7 +59,7 @@ COMMANDS = (
     _at_visit("stop", "stop", drug_run.StopInfusion, {}),
     _at_visit(
         "give_medication", "medications", drug_run.GiveMedication,
-        {"medication": "ondansetron", "dose": "4", "unit": "mg", "route": "iv", "indication": "nausea"},
+        {"medication": "ondansetron", "dose": "4", "unit": "mg", "route": "intravenous", "indication": "nausea"},
     ),
     _at_visit(
         "record_vitals", "vitals", monitoring.RecordVitals,
