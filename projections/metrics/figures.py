@@ -116,6 +116,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[str, ...] = ()
     definition: str = ""
     definition_version: int = 1
+    flags: Mapping[str, int] = {}
 
 
 def spread(

@@ -1,0 +1,198 @@
+"""Who came, how punctually, and what became of freed rooms."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from projections.facts.encoding import DAY, HOUR, MINUTE
+from projections.metrics.bookings import Slot, outcome
+from projections.metrics.calendar import ClinicCalendar, Period, period_span
+from projections.metrics.figures import Figure, Spread, left_out, proportion, quotient, spread
+from projections.metrics.intervals import Span, clipped, difference, intersection, length, union
+from projections.metrics.visits import INFUSION_KINDS, Visit, counted_in
+
+ON_TIME = 5 * MINUTE
+REFILLABLE = 2 * HOUR
+Valued = list[tuple[float, str]]
+
+
+class AttendanceTally(msgspec.Struct, kw_only=True):
+    """One clinic's counts, each with the facts behind it."""
+
+    outcomes: dict[str, list[str]] = msgspec.field(default_factory=lambda: defaultdict(list))
+    lead_days: Valued = msgspec.field(default_factory=list)
+    freed_us: int = 0
+    refilled_us: int = 0
+    freed: list[str] = msgspec.field(default_factory=list)
+    on_time: list[str] = msgspec.field(default_factory=list)
+    timed: list[str] = msgspec.field(default_factory=list)
+    delays: Valued = msgspec.field(default_factory=list)
+    no_delay: list[str] = msgspec.field(default_factory=list)
+    waits: Valued = msgspec.field(default_factory=list)
+    still_waiting: int = 0
+    ended: list[str] = msgspec.field(default_factory=list)
+    not_infused: dict[str, list[str]] = msgspec.field(default_factory=lambda: defaultdict(list))
+    going_on: int = 0
+
+
+def tally_attendance(
+    calendar: ClinicCalendar, period: Period, visits: Sequence[Visit], slots: Sequence[Slot], as_of_us: int
+) -> AttendanceTally:
+    """Bookings count on the local day of their start, visits on that of their booked start (else of rooming)."""
+    span = period_span(calendar.timezone, period)
+    tally = AttendanceTally()
+    for slot in slots:
+        if span[0] <= slot.starts_us < span[1]:
+            tally.outcomes[outcome(slot, as_of_us)].append(slot.fact)
+            if slot.live_at_start:
+                tally.lead_days.append(((slot.starts_us - slot.first_booked_us) / DAY, slot.fact))
+    _tally_refill(tally, slots, clipped(calendar.open_spans(period), span), calendar)
+    for visit in visits:
+        if counted_in(visit, calendar, span):
+            _tally_punctuality(tally, calendar, visit, as_of_us)
+            _tally_result(tally, visit)
+    return tally
+
+
+def _tally_refill(
+    tally: AttendanceTally, slots: Sequence[Slot], opening: Sequence[Span], calendar: ClinicCalendar
+) -> None:
+    by_room: dict[str, list[Slot]] = defaultdict(list)
+    for slot in slots:
+        by_room[slot.room].append(slot)
+    for room, some in by_room.items():
+        open_room = calendar.room_open(room, opening)
+        freed: list[Span] = []
+        refilled: list[Span] = []
+        for slot in some:
+            notice = slot.notice_us
+            if slot.left_us is None or notice is None or notice < REFILLABLE:
+                continue
+            hole = intersection([(slot.starts_us, slot.ends_us)], open_room)
+            later = union(
+                (one.starts_us, one.ends_us) for one in some if one.attended and one.taken_us >= slot.left_us
+            )  # fmt: skip
+            freed += hole
+            refilled += intersection(hole, later)
+            if hole:
+                tally.freed.append(slot.fact)
+        tally.freed_us += length(union(freed))
+        tally.refilled_us += length(union(refilled))
+
+
+def _tally_punctuality(tally: AttendanceTally, calendar: ClinicCalendar, visit: Visit, as_of_us: int) -> None:
+    booked = visit.booked_starts_us
+    if booked is not None and visit.roomed_us is not None:
+        tally.timed.append(visit.fact)
+        if visit.roomed_us <= booked + ON_TIME:
+            tally.on_time.append(visit.fact)
+    protocol = calendar.protocol_at(visit.started_us) if visit.started_us is not None else None
+    if booked is None:
+        tally.no_delay.append("walk_in")
+    elif visit.started_us is None:
+        tally.no_delay.append("not_started")
+    elif protocol is None:
+        tally.no_delay.append("no_protocol")
+    else:
+        tally.delays.append(((visit.started_us - booked) / MINUTE - protocol.preparation, visit.fact))
+    if visit.arrived_us is not None:
+        since = max(visit.arrived_us, booked or visit.arrived_us)
+        until = visit.roomed_us if visit.roomed_us is not None else visit.ended_us
+        if until is None:
+            tally.still_waiting += 1
+            until = as_of_us
+        tally.waits.append((max(0, until - since) / MINUTE, visit.fact))
+
+
+def _tally_result(tally: AttendanceTally, visit: Visit) -> None:
+    if visit.visit_kind not in INFUSION_KINDS:
+        return
+    if visit.infused:
+        tally.ended.append(visit.fact)
+    elif visit.ending is None:
+        tally.going_on += 1
+    else:
+        tally.ended.append(visit.fact)
+        tally.not_infused[visit.reason or visit.ending].append(visit.fact)
+
+
+class AttendanceFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Every figure about attendance and punctuality."""
+
+    no_show_rate: Figure
+    late_cancellation_rate: Figure
+    outcomes: Mapping[str, int]
+    arrived_not_infused: Figure
+    not_infused_by_reason: Mapping[str, Figure]
+    refill: Figure
+    lead_time: Spread
+    on_time: Figure
+    drug_start_delay: Spread
+    wait: Spread
+
+
+COUNTED = ("attended", "no_show", "patient_late")
+
+
+def attendance_figures(tallies: Sequence[AttendanceTally]) -> AttendanceFigures:
+    """The figures of these clinics together."""
+    outcomes: dict[str, list[str]] = defaultdict(list)
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for one in tallies:
+        for kind, facts in one.outcomes.items():
+            outcomes[kind] += facts
+        for reason, facts in one.not_infused.items():
+            reasons[reason] += facts
+    among = [fact for kind in COUNTED for fact in outcomes[kind]]
+    excluded = {kind: len(facts) for kind, facts in sorted(outcomes.items()) if kind not in COUNTED}
+    ended = _joined(tallies, "ended")
+    not_infused = [fact for facts in reasons.values() for fact in facts]
+    going_on = {"going_on": sum(one.going_on for one in tallies)}
+    waiting = sum(one.still_waiting for one in tallies)
+    freed = _joined(tallies, "freed")
+    return AttendanceFigures(
+        no_show_rate=proportion("no_show_rate", outcomes["no_show"], among, excluded),
+        late_cancellation_rate=proportion("late_cancellation_rate", outcomes["patient_late"], among, excluded),
+        outcomes={kind: len(facts) for kind, facts in sorted(outcomes.items()) if facts},
+        arrived_not_infused=proportion("arrived_not_infused", not_infused, ended, going_on),
+        not_infused_by_reason={
+            reason: proportion("arrived_not_infused", facts, ended, going_on)
+            for reason, facts in sorted(reasons.items())
+        },
+        refill=quotient(
+            "refill", sum(one.refilled_us for one in tallies) / MINUTE, sum(one.freed_us for one in tallies) / MINUTE,
+            n=len(freed), rows=freed,
+        ),
+        lead_time=spread("lead_time", [pair for one in tallies for pair in one.lead_days], "days"),
+        on_time=proportion("on_time", _joined(tallies, "on_time"), _joined(tallies, "timed")),
+        drug_start_delay=spread(
+            "drug_start_delay", [pair for one in tallies for pair in one.delays], "minutes",
+            left_out(_joined(tallies, "no_delay")),
+        ),
+        wait=msgspec.structs.replace(
+            spread("wait", [pair for one in tallies for pair in one.waits], "minutes"),
+            flags={"still_waiting": waiting} if waiting else {},
+        ),
+    )  # fmt: skip
+
+
+def _joined(tallies: Sequence[AttendanceTally], field: str) -> list[str]:
+    return [fact for one in tallies for fact in getattr(one, field)]
+
+
+def third_next_available(
+    calendar: ClinicCalendar, slots: Sequence[Slot], minutes: int, as_of_us: int, period: Period
+) -> float | None:
+    """Days until the third free slot of `minutes` within `period` (the days looked at); None when there are fewer."""
+    need = minutes * MINUTE
+    span = period_span(calendar.timezone, period)
+    opening = clipped(calendar.open_spans(period), (max(span[0], as_of_us), span[1]))
+    starts: list[int] = []
+    for room in {one.room for one in calendar.rooms}:
+        taken = union((slot.starts_us, slot.ends_us) for slot in slots if slot.room == room and slot.left is None)
+        for begins, ends in difference(calendar.room_open(room, opening), taken):
+            starts += range(begins, ends - need + 1, need)
+    return (sorted(starts)[2] - as_of_us) / DAY if len(starts) >= 3 else None

@@ -1,0 +1,327 @@
+"""Room time: open, booked, occupied, in what phase, at what time of day. Tallies add up over clinics."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from itertools import pairwise
+
+import msgspec
+
+from projections.facts.encoding import MINUTE
+from projections.metrics.bookings import Slot
+from projections.metrics.calendar import BINS, ClinicCalendar, Period, bins, day_span, local_date, period_span
+from projections.metrics.figures import Figure, Spread, amount, quotient, spread
+from projections.metrics.intervals import Span, clipped, intersection, length, union
+from projections.metrics.visits import PHASES, Occupied, Visit, occupied, phases
+
+IDLE = 60 * MINUTE
+
+Flags = Mapping[str, int] | None
+
+
+class DayTally(msgspec.Struct):
+    """One local day's microseconds."""
+
+    open_us: int = 0
+    open_elapsed_us: int = 0
+    booked_us: int = 0
+    occupied_us: int = 0
+    occupied_open_us: int = 0
+
+
+class RoomTally(msgspec.Struct, kw_only=True):
+    """Microseconds of one clinic over a period, and the facts they come from."""
+
+    open_us: int = 0
+    open_elapsed_us: int = 0
+    prime_elapsed_us: int = 0
+    booked_us: int = 0
+    booked_prime_us: int = 0
+    prime_us: int = 0
+    booked_sum_us: int = 0
+    booked_union_us: int = 0
+    occupied_us: int = 0
+    occupied_open_us: int = 0
+    occupied_prime_us: int = 0
+    phases: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(PHASES, 0))
+    busy: list[int] = msgspec.field(default_factory=lambda: [0] * BINS)
+    existed: list[int] = msgspec.field(default_factory=lambda: [0] * BINS)
+    rooms: list[int] = msgspec.field(default_factory=lambda: [0] * BINS)
+    grid_open: dict[tuple[int, int], int] = msgspec.field(default_factory=lambda: defaultdict(int))
+    grid_busy: dict[tuple[int, int], int] = msgspec.field(default_factory=lambda: defaultdict(int))
+    days: dict[date, DayTally] = msgspec.field(default_factory=dict)
+    gaps: list[tuple[float, str]] = msgspec.field(default_factory=list)
+    idle: int = 0
+    unclosed: int = 0
+    slots: list[str] = msgspec.field(default_factory=list)
+    visits: list[str] = msgspec.field(default_factory=list)
+
+
+def tally_rooms(
+    calendar: ClinicCalendar, period: Period, visits: Sequence[Visit], slots: Sequence[Slot], as_of_us: int
+) -> RoomTally:
+    """One clinic's room time. `visits` and `slots` may reach beyond the period: they are clipped to it."""
+    span = period_span(calendar.timezone, period)
+    elapsed = (span[0], max(span[0], min(span[1], as_of_us)))
+    wider = Period(date.fromordinal(period.first.toordinal() - 2), date.fromordinal(period.last.toordinal() + 2))
+    ends = [end for _, end in calendar.open_spans(wider)]
+    stays = [one for visit in visits for one in occupied(visit, ends, as_of_us)]
+    tally = RoomTally(days={day: DayTally() for day in period.days()})
+    opening, prime = calendar.open_spans(wider), calendar.open_spans(wider, prime=True)
+    by_room: dict[str, list[Occupied]] = defaultdict(list)
+    for stay in stays:
+        by_room[stay.room].append(stay)
+    booked: dict[str, list[Slot]] = defaultdict(list)
+    for slot in slots:
+        if slot.live_at_start:
+            booked[slot.room].append(slot)
+    every_room = {one.room for one in calendar.rooms} | by_room.keys() | booked.keys()
+    for room in sorted(every_room):
+        open_room = clipped(calendar.room_open(room, opening), span)
+        prime_room = intersection(clipped(calendar.room_open(room, prime), span), open_room)
+        _tally_open(tally, calendar, open_room, prime_room, elapsed)
+        _tally_booked(tally, calendar, booked[room], open_room, prime_room, span)
+        _tally_occupied(tally, calendar, by_room[room], open_room, prime_room, elapsed)
+    _tally_existed(tally, calendar, period, clipped(opening, elapsed), elapsed)
+    _tally_phases(tally, calendar, stays, elapsed)
+    tally.visits = sorted({stay.visit.fact for stay in stays if clipped([(stay.from_us, stay.until_us)], elapsed)})
+    tally.unclosed = len({stay.visit.infusion for stay in stays if stay.unclosed and stay.from_us in range(*elapsed)})
+    tally.slots = sorted({slot.fact for some in booked.values() for slot in some if _touches(slot, span)})
+    return tally
+
+
+def _touches(slot: Slot, span: Span) -> bool:
+    return slot.starts_us < span[1] and slot.ends_us > span[0]
+
+
+def _tally_open(
+    tally: RoomTally, calendar: ClinicCalendar, open_room: Sequence[Span], prime: Sequence[Span], elapsed: Span
+) -> None:
+    passed = clipped(open_room, elapsed)
+    tally.open_us += length(open_room)
+    tally.open_elapsed_us += length(passed)
+    tally.prime_us += length(prime)
+    tally.prime_elapsed_us += length(clipped(prime, elapsed))
+    _by_day(tally, calendar, open_room, "open_us")
+    _by_day(tally, calendar, passed, "open_elapsed_us")
+    for weekday, quarter, (start, end) in bins(calendar.timezone, passed):
+        tally.rooms[quarter] += end - start
+        tally.grid_open[weekday, quarter // 4] += end - start
+
+
+def _tally_booked(
+    tally: RoomTally, calendar: ClinicCalendar, slots: Sequence[Slot], open_room: Sequence[Span],
+    prime: Sequence[Span], span: Span,
+) -> None:  # fmt: skip
+    taken = clipped(((slot.starts_us, slot.ends_us) for slot in slots), span)
+    whole = union(taken)
+    within = intersection(whole, open_room)
+    tally.booked_sum_us += length(taken)
+    tally.booked_union_us += length(whole)
+    tally.booked_us += length(within)
+    tally.booked_prime_us += length(intersection(within, prime))
+    _by_day(tally, calendar, within, "booked_us")
+
+
+def _tally_occupied(
+    tally: RoomTally, calendar: ClinicCalendar, stays: list[Occupied], open_room: Sequence[Span],
+    prime: Sequence[Span], elapsed: Span,
+) -> None:  # fmt: skip
+    busy = union(clipped(((stay.from_us, stay.until_us) for stay in stays), elapsed))
+    within = intersection(busy, open_room)
+    tally.occupied_us += length(busy)
+    tally.occupied_open_us += length(within)
+    tally.occupied_prime_us += length(intersection(within, prime))
+    _by_day(tally, calendar, busy, "occupied_us")
+    _by_day(tally, calendar, within, "occupied_open_us")
+    for _, quarter, (start, end) in bins(calendar.timezone, busy):
+        tally.busy[quarter] += end - start
+    for weekday, quarter, (start, end) in bins(calendar.timezone, within):
+        tally.grid_busy[weekday, quarter // 4] += end - start
+    _tally_turnover(tally, calendar, stays, elapsed)
+
+
+def _tally_turnover(tally: RoomTally, calendar: ClinicCalendar, stays: list[Occupied], elapsed: Span) -> None:
+    ordered = sorted(stays, key=lambda stay: (stay.from_us, stay.until_us))
+    for before, after in pairwise(ordered):
+        same_visit = before.visit.infusion == after.visit.infusion
+        if before.unclosed or same_visit or not elapsed[0] <= after.from_us < elapsed[1]:
+            continue
+        gap = after.from_us - before.until_us
+        if gap < 0 or local_date(calendar.timezone, before.until_us) != local_date(calendar.timezone, after.from_us):
+            continue
+        if gap > IDLE:
+            tally.idle += 1
+        else:
+            tally.gaps.append((gap / MINUTE, after.visit.fact))
+
+
+def _tally_existed(
+    tally: RoomTally, calendar: ClinicCalendar, period: Period, opening: Sequence[Span], elapsed: Span
+) -> None:
+    opened_on = {local_date(calendar.timezone, start) for start, _ in opening}
+    for day in period.days():
+        if day in opened_on:
+            whole = clipped([day_span(calendar.timezone, day)], elapsed)
+            for _, quarter, (start, end) in bins(calendar.timezone, whole):
+                tally.existed[quarter] += end - start
+
+
+def _tally_phases(tally: RoomTally, calendar: ClinicCalendar, stays: Iterable[Occupied], elapsed: Span) -> None:
+    by_visit: dict[str, list[Occupied]] = defaultdict(list)
+    for stay in stays:
+        by_visit[stay.visit.infusion].append(stay)
+    for some in by_visit.values():
+        for phase, us in phases(some[0].visit, some, calendar, elapsed).items():
+            tally.phases[phase] += us
+
+
+def _by_day(tally: RoomTally, calendar: ClinicCalendar, spans: Sequence[Span], field: str) -> None:
+    """Adds `spans`, split at local midnight, to their days."""
+    for start, end in spans:
+        at = start
+        while at < end:
+            day = local_date(calendar.timezone, at)
+            until = min(end, day_span(calendar.timezone, day)[1])
+            one = tally.days.get(day)
+            if one is not None:
+                setattr(one, field, getattr(one, field) + until - at)
+            at = until
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+
+class TimeOfDay(msgspec.Struct, frozen=True):
+    """One quarter hour of the local clock: mean rooms busy against mean rooms open."""
+
+    starts: str
+    busy: Figure
+    rooms_open: float | None
+
+
+class HourOfWeek(msgspec.Struct, frozen=True):
+    """Actual utilization of one hour of the week. weekday: ISO, 1 Monday."""
+
+    weekday: int
+    hour: int
+    utilization: Figure
+
+
+class RoomDay(msgspec.Struct, frozen=True):
+    """One local day."""
+
+    day: date
+    scheduled: Figure
+    actual: Figure
+
+
+class RoomFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Every figure about rooms, of one clinic or of several together."""
+
+    open_minutes: Figure
+    booked_minutes: Figure
+    occupied_minutes: Figure
+    scheduled_utilization: Figure
+    actual_utilization: Figure
+    prime_time_utilization: Figure
+    overtime_minutes: Figure
+    overbooked_minutes: Figure
+    booked_outside_open_minutes: Figure
+    phases: Mapping[str, Figure]
+    turnover: Spread
+    by_time_of_day: tuple[TimeOfDay, ...]
+    by_hour_of_week: tuple[HourOfWeek, ...]
+    days: tuple[RoomDay, ...]
+
+
+def room_figures(tallies: Sequence[RoomTally]) -> RoomFigures:
+    """The figures of these clinics together: microseconds added up, then divided."""
+    booked_rows = tuple(fact for one in tallies for fact in one.slots)
+    visit_rows = tuple(fact for one in tallies for fact in one.visits)
+    unclosed = sum(one.unclosed for one in tallies)
+    flags = {"unclosed": unclosed} if unclosed else {}
+
+    def minutes(field: str) -> float:
+        return float(sum(getattr(one, field) for one in tallies)) / MINUTE
+
+    def share(metric: str, of: str, among: str, rows: tuple[str, ...], flags: Flags = None) -> Figure:
+        return quotient(metric, minutes(of), minutes(among), n=len(rows), rows=rows, flags=flags)
+
+    def plain(metric: str, value: float, rows: tuple[str, ...], flags: Flags = None) -> Figure:
+        return amount(metric, value, "minutes", n=len(rows), rows=rows, flags=flags)
+
+    return RoomFigures(
+        open_minutes=plain("open_minutes", minutes("open_us"), ()),
+        booked_minutes=plain("booked_minutes", minutes("booked_us"), booked_rows),
+        occupied_minutes=plain("occupied_minutes", minutes("occupied_us"), visit_rows, flags=flags),
+        scheduled_utilization=share("scheduled_utilization", "booked_us", "open_us", booked_rows),
+        actual_utilization=share("actual_utilization", "occupied_open_us", "open_elapsed_us", visit_rows, flags=flags),
+        prime_time_utilization=share(
+            "prime_time_utilization", "occupied_prime_us", "prime_elapsed_us", visit_rows, flags=flags
+        ),
+        overtime_minutes=plain(
+            "overtime_minutes", minutes("occupied_us") - minutes("occupied_open_us"), visit_rows, flags=flags
+        ),
+        overbooked_minutes=plain(
+            "overbooked_minutes", minutes("booked_sum_us") - minutes("booked_union_us"), booked_rows
+        ),
+        booked_outside_open_minutes=plain(
+            "booked_outside_open_minutes", minutes("booked_union_us") - minutes("booked_us"), booked_rows
+        ),
+        phases=_phase_figures(tallies, visit_rows),
+        turnover=spread("turnover", [gap for one in tallies for gap in one.gaps], "minutes",
+                        {"idle": sum(one.idle for one in tallies)}),
+        by_time_of_day=tuple(_time_of_day(tallies, quarter) for quarter in range(BINS)),
+        by_hour_of_week=tuple(_hours_of_week(tallies)),
+        days=tuple(_days(tallies)),
+    )  # fmt: skip
+
+
+def _phase_figures(tallies: Sequence[RoomTally], rows: tuple[str, ...]) -> dict[str, Figure]:
+    whole = sum(us for one in tallies for us in one.phases.values()) / MINUTE
+    return {
+        phase: quotient(
+            "phase_share", sum(one.phases[phase] for one in tallies) / MINUTE, whole, n=len(rows), rows=rows
+        )
+        for phase in PHASES
+    }
+
+
+def _time_of_day(tallies: Sequence[RoomTally], quarter: int) -> TimeOfDay:
+    there = [one for one in tallies if one.existed[quarter]]
+    busy = sum(one.busy[quarter] / one.existed[quarter] for one in there)
+    rooms = sum(one.rooms[quarter] / one.existed[quarter] for one in there)
+    figure = amount(
+        "occupancy_by_time", busy if there else None, "rooms", n=sum(1 for one in there if one.busy[quarter])
+    )
+    figure = msgspec.structs.replace(
+        figure, numerator=sum(one.busy[quarter] for one in tallies) / MINUTE,
+        denominator=sum(one.existed[quarter] for one in tallies) / MINUTE,
+    )  # fmt: skip
+    return TimeOfDay(f"{quarter // 4:02d}:{quarter % 4 * 15:02d}", figure, rooms if there else None)
+
+
+def _hours_of_week(tallies: Sequence[RoomTally]) -> Iterable[HourOfWeek]:
+    cells = sorted({cell for one in tallies for cell in one.grid_open})
+    for weekday, hour in cells:
+        busy = sum(one.grid_busy.get((weekday, hour), 0) for one in tallies) / MINUTE
+        opened = sum(one.grid_open[weekday, hour] for one in tallies) / MINUTE
+        yield HourOfWeek(weekday, hour, quotient("weekday_hour", busy, opened))
+
+
+def _days(tallies: Sequence[RoomTally]) -> Iterable[RoomDay]:
+    for day in sorted({day for one in tallies for day in one.days}):
+        some = [one.days[day] for one in tallies if day in one.days]
+        yield RoomDay(
+            day,
+            _share_of_day("scheduled_utilization", some, "booked_us", "open_us"),
+            _share_of_day("actual_utilization", some, "occupied_open_us", "open_elapsed_us"),
+        )
+
+
+def _share_of_day(metric: str, some: Sequence[DayTally], of: str, among: str) -> Figure:
+    numerator, denominator = (sum(getattr(one, field) for one in some) / MINUTE for field in (of, among))
+    return quotient(metric, numerator, denominator)

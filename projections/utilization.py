@@ -1,0 +1,103 @@
+"""How are rooms, chairs and time used? Rooms, attendance and punctuality of some clinics over a period."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import date, datetime, timedelta
+
+import msgspec
+from sqlalchemy import Connection
+
+from projections.facts.encoding import DAY
+from projections.facts.loading import calendars, load_slots, load_visits, widest
+from projections.facts.reading import Cut
+from projections.metrics.attendance import (
+    AttendanceFigures,
+    attendance_figures,
+    tally_attendance,
+    third_next_available,
+)
+from projections.metrics.calendar import ClinicCalendar, Period, local_date, period_span
+from projections.metrics.figures import Figure, amount
+from projections.metrics.rooms import RoomFigures, room_figures, tally_rooms
+
+LOOK_AHEAD_DAYS = 60
+"""How far the third next available slot is looked for."""
+
+
+class Utilization(msgspec.Struct, frozen=True, kw_only=True):
+    """One clinic's figures, or those of all the clinics asked for together."""
+
+    rooms: RoomFigures
+    attendance: AttendanceFigures
+
+
+class UtilizationReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`together` and by clinic. `visits` and `bookings` are how many facts were looked at."""
+
+    period: Period
+    as_of: datetime
+    known_at: int | None
+    clinics: tuple[str, ...]
+    together: Utilization
+    by_clinic: Mapping[str, Utilization]
+    visits: int
+    bookings: int
+
+
+def report(
+    conn: Connection, clinics: Collection[str], period: Period, *, as_of: datetime, known_at: int | None = None
+) -> UtilizationReport:
+    """The dashboard's figures. Five queries, each bounded by clinics and period."""
+    cut = Cut.at(as_of, known_at)
+    known = calendars(conn, clinics, cut)
+    span = widest(known.values(), period)
+    visits, slots = load_visits(conn, clinics, span, cut), load_slots(conn, clinics, span, cut)
+    rooms, attendance = {}, {}
+    for clinic, calendar in known.items():
+        here = [visit for visit in visits if visit.clinic == clinic]
+        booked = [slot for slot in slots if slot.clinic == clinic]
+        rooms[clinic] = tally_rooms(calendar, period, here, booked, cut.as_of_us)
+        own = period_span(calendar.timezone, period)
+        in_period = [slot for slot in booked if own[0] <= slot.starts_us < own[1]]
+        attendance[clinic] = tally_attendance(calendar, period, here, in_period, cut.as_of_us)
+    return UtilizationReport(
+        period=period, as_of=as_of, known_at=known_at, clinics=tuple(known),
+        together=Utilization(
+            rooms=room_figures(list(rooms.values())), attendance=attendance_figures(list(attendance.values()))
+        ),
+        by_clinic={
+            clinic: Utilization(
+                rooms=room_figures([rooms[clinic]]), attendance=attendance_figures([attendance[clinic]])
+            )
+            for clinic in known
+        },
+        visits=len(visits), bookings=len(slots),
+    )  # fmt: skip
+
+
+def availability(
+    conn: Connection, clinics: Collection[str], *, as_of: datetime, known_at: int | None = None
+) -> dict[str, Figure]:
+    """Third next available by clinic, for a visit of the protocol's default length."""
+    cut = Cut.at(as_of, known_at)
+    found: dict[str, Figure] = {}
+    for clinic, calendar in calendars(conn, clinics, cut).items():
+        today = local_date(calendar.timezone, cut.as_of_us)
+        ahead = Period(today, today + timedelta(days=LOOK_AHEAD_DAYS))
+        taken = load_slots(conn, [clinic], (cut.as_of_us - DAY, period_span(calendar.timezone, ahead)[1]), cut)
+        minutes = default_minutes(calendar, cut.as_of_us)
+        days = third_next_available(calendar, taken, minutes, cut.as_of_us, ahead) if minutes else None
+        found[clinic] = amount("third_next_available", days, "days", n=len(taken))
+    return found
+
+
+def default_minutes(calendar: ClinicCalendar, at_us: int) -> int | None:
+    """How long a room is needed by the protocol in force: preparation, infusion, monitoring, turnover."""
+    one = calendar.protocol_at(at_us)
+    return one.preparation + one.infusion + one.monitoring + one.turnover if one else None
+
+
+def weeks(last: date, count: int = 13) -> Period:
+    """The period of `count` whole weeks that ends on `last`."""
+    return Period(last - timedelta(days=7 * count - 1), last)
