@@ -13,7 +13,7 @@ import msgspec
 from domain.catalogue import EVENTS
 from domain.kernel import Event, Redacted, Sealed, secret_fields
 
-__all__ = ["render"]
+__all__ = ["as_data", "render"]
 
 STREAMS: dict[str, tuple[str, str]] = {
     "system": ("system", "One, `derived_id(\"system\")`; written by operators and imports."),
@@ -61,6 +61,23 @@ def render() -> str:
     parts = [INTRODUCTION.format(count=len(EVENTS)), _contents(by_stream)]
     parts += [_stream(prefix, events) for prefix, events in by_stream.items()]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def as_data() -> list[dict[str, Any]]:
+    """The same for machines: name, class, stream, text and fields of every event."""
+    return [
+        {
+            "name": name, "event": event.__name__, "stream": STREAMS[name.split(".", 1)[0]][0], "text": _own_doc(event),
+            "fields": [
+                {
+                    "name": field.encode_name, "type": _type(field.type), "required": field.required,
+                    "sealed": field.encode_name in secret_fields(event),
+                }
+                for field in msgspec.structs.fields(event)
+            ],
+        }
+        for name, event in EVENTS.items()
+    ]
 
 
 def _contents(by_stream: dict[str, list[type[Event]]]) -> str:
