@@ -63,10 +63,14 @@ class ImplausibleAmount(DomainError):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What an act comes to: its events (the first is the act itself) and the rules of care it breaks."""
+    """What an act comes to: its events (the first is the act itself) and the rules of care it breaks.
+
+    `broken` refuses an intention; `noted` never refuses, it only goes on the work list.
+    """
 
     events: tuple[Event, ...]
     broken: tuple[DomainError, ...] = ()
+    noted: tuple[DomainError, ...] = ()
 
 
 def is_late(command: Command) -> bool:

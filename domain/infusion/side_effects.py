@@ -6,8 +6,43 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
+import msgspec
 
-from domain.kernel import Code, Command, Event, Secret
+from domain.corrections import Entry
+from domain.infusion.facts import Facts
+from domain.infusion.rules import Outcome, begun, not_a_prescriber, unlicensed_prescriber
+from domain.infusion.state import SideEffect, State
+from domain.kernel import FUTURE_TOLERANCE, Code, Command, DomainError, Event, Secret
+from domain.vocabulary import require
+from domain.vocabulary.reasons import TREATMENTS
+from domain.vocabulary.side_effects import GRADES, SIDE_EFFECTS
+
+DEATH = 5
+"""CTCAE grade 5, always serious."""
+
+
+class SideEffectIdTaken(DomainError):
+    """This visit has a side effect of that id already."""
+
+
+class NoSuchSideEffect(DomainError):
+    """This visit has no such side effect (yet, at that time)."""
+
+
+class SideEffectAlreadyResolved(DomainError):
+    """The side effect has ended."""
+
+
+class AlreadySignedOff(DomainError):
+    """The side effect is signed off already."""
+
+
+class NotAGrade(DomainError):
+    """Grades are CTCAE 1 to 5."""
+
+
+class OnsetAfterReport(DomainError):
+    """A side effect cannot be reported before it begins."""
 
 
 class SideEffectReported(Event, frozen=True, kw_only=True):
@@ -77,3 +112,122 @@ class ResolveSideEffect(Command, frozen=True, kw_only=True):
 class SignOffSideEffect(Command, frozen=True, kw_only=True):
     side_effect_id: UUID
     prescriber_id: UUID
+
+
+# --- decide: facts about the patient, accepted also after the visit has ended --------------------
+
+
+def decide_report(state: State, then: State, command: ReportSideEffect, facts: Facts) -> Outcome:
+    """Raises SideEffectIdTaken, UnknownCode, NotAGrade, OnsetAfterReport."""
+    begun(state, then)
+    if any(effect.side_effect_id == command.side_effect_id for effect in state.side_effects):
+        raise SideEffectIdTaken(side_effect_id=str(command.side_effect_id), pointer="/side_effect_id")
+    reported = SideEffectReported(
+        occurred_at=command.at, side_effect_id=command.side_effect_id, kind=command.kind, grade=command.grade,
+        serious=command.serious or command.grade == DEATH, onset_at=command.onset_at, note=command.note)
+    check_report(reported)
+    return Outcome((reported,))
+
+
+def decide_regrade(state: State, then: State, command: RegradeSideEffect, facts: Facts) -> Outcome:
+    """Raises NoSuchSideEffect, SideEffectAlreadyResolved, NotAGrade."""
+    effect = _effect(then, command.side_effect_id)
+    if effect.resolved_at is not None:
+        raise SideEffectAlreadyResolved(side_effect_id=str(effect.side_effect_id), pointer="/side_effect_id")
+    regraded = SideEffectRegraded(
+        occurred_at=command.at, side_effect_id=command.side_effect_id, grade=command.grade,
+        serious=command.serious or command.grade == DEATH)
+    check_grade(regraded.grade)
+    return Outcome((regraded,))
+
+
+def decide_treat(state: State, then: State, command: TreatSideEffect, facts: Facts) -> Outcome:
+    """Raises NoSuchSideEffect, UnknownCode."""
+    _effect(then, command.side_effect_id)
+    treated = SideEffectTreated(
+        occurred_at=command.at, side_effect_id=command.side_effect_id, treatment=command.treatment, note=command.note)
+    check_treatment(treated)
+    return Outcome((treated,))
+
+
+def decide_resolve(state: State, then: State, command: ResolveSideEffect, facts: Facts) -> Outcome:
+    """Raises NoSuchSideEffect, SideEffectAlreadyResolved."""
+    _effect(then, command.side_effect_id)
+    effect = _effect(state, command.side_effect_id)
+    if effect.resolved_at is not None:
+        raise SideEffectAlreadyResolved(
+            side_effect_id=str(effect.side_effect_id), resolved_at=effect.resolved_at.isoformat(),
+            pointer="/side_effect_id")
+    return Outcome((SideEffectResolved(occurred_at=command.at, side_effect_id=command.side_effect_id),))
+
+
+def decide_sign_off(state: State, then: State, command: SignOffSideEffect, facts: Facts) -> Outcome:
+    """Raises NoSuchSideEffect, AlreadySignedOff; breaks PrescriberNeeded, PrescriberNotLicensed."""
+    effect = _effect(then, command.side_effect_id)
+    if effect.signed_off:
+        raise AlreadySignedOff(side_effect_id=str(effect.side_effect_id), pointer="/side_effect_id")
+    signed = SideEffectSignedOff(
+        occurred_at=command.at, side_effect_id=command.side_effect_id, prescriber_id=command.prescriber_id)
+    unlicensed = unlicensed_prescriber(facts, command.prescriber_id, command.at)
+    return Outcome((signed,), (*not_a_prescriber(command), *unlicensed))
+
+
+def _effect(state: State, side_effect_id: UUID) -> SideEffect:
+    for effect in state.side_effects:
+        if effect.side_effect_id == side_effect_id:
+            return effect
+    raise NoSuchSideEffect(side_effect_id=str(side_effect_id), pointer="/side_effect_id")
+
+
+# --- what an entry must be, when made and when amended -------------------------------------------
+
+
+def check_report(event: SideEffectReported) -> None:
+    """Raises UnknownCode, NotAGrade, OnsetAfterReport."""
+    require(event.kind, SIDE_EFFECTS, "/kind")
+    check_grade(event.grade)
+    if event.onset_at > event.occurred_at + FUTURE_TOLERANCE:
+        raise OnsetAfterReport(
+            onset_at=event.onset_at.isoformat(), reported_at=event.occurred_at.isoformat(), pointer="/onset_at")
+
+
+def check_grade(grade: int) -> None:
+    """Raises NotAGrade."""
+    if grade not in GRADES:
+        raise NotAGrade(grade=grade, pointer="/grade")
+
+
+def check_treatment(event: SideEffectTreated) -> None:
+    """Raises UnknownCode."""
+    require(event.treatment, TREATMENTS, "/treatment")
+
+
+# --- evolve --------------------------------------------------------------------------------------
+
+
+def evolve_side_effect(state: State, entry: Entry) -> State:
+    """One episode each, from report to resolution."""
+    event = entry.event
+    match event:
+        case SideEffectReported():
+            effect = SideEffect(
+                side_effect_id=event.side_effect_id, kind=event.kind, grade=event.grade, serious=event.serious,
+                onset_at=event.onset_at)
+            return msgspec.structs.replace(state, side_effects=(*state.side_effects, effect))
+        case SideEffectRegraded():
+            return _changed(state, event.side_effect_id, grade=event.grade, serious=event.serious)
+        case SideEffectResolved():
+            return _changed(state, event.side_effect_id, resolved_at=event.occurred_at)
+        case SideEffectSignedOff():
+            return _changed(state, event.side_effect_id, signed_off=True)
+    return state
+
+
+def _changed(state: State, side_effect_id: UUID, **changes: object) -> State:
+    effects = []
+    for effect in state.side_effects:
+        if effect.side_effect_id == side_effect_id:
+            worse = changes.get("serious") is True and not effect.serious
+            effect = msgspec.structs.replace(effect, **({**changes, "signed_off": False} if worse else changes))
+        effects.append(effect)
+    return msgspec.structs.replace(state, side_effects=tuple(effects))

@@ -143,6 +143,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     vitals: Mapping[Code, Reading] = {}
     vitals_at: datetime | None = None
     sedation_at: datetime | None = None
+    vital_overrides: tuple[Code, ...] = ()
     alerts: tuple[Alert, ...] = ()
     side_effects: tuple[SideEffect, ...] = ()
     recovery: Recovery | None = None
