@@ -41,10 +41,17 @@ class Cursor:
     """One projection's tables of one slot with their standing; moves as batches are applied.
 
     `skips` are positions that an operator told it to pass over (a rebuild has to; live tables have passed them).
+    A `discreet` cursor keeps error messages out of the database, for they may quote what was unsealed.
     """
 
     def __init__(
-        self, tables: TableSet, standing: Standing, now_us: Clock, *, skips: frozenset[int] = frozenset()
+        self,
+        tables: TableSet,
+        standing: Standing,
+        now_us: Clock,
+        *,
+        skips: frozenset[int] = frozenset(),
+        discreet: bool = False,
     ) -> None:
         self.tables = tables
         self.session: Session = tables.session
@@ -52,6 +59,7 @@ class Cursor:
         self.standing = standing
         self.now_us = now_us
         self.skips = skips
+        self.discreet = discreet
         self.rows_opened = 0
 
     @property
@@ -84,7 +92,7 @@ class Cursor:
             if isinstance(error, Fenced) or is_outage(error) or not entries:
                 raise
             if len(entries) == 1:
-                return poisoned(entries[0].position, entries[0].name, error)
+                return poisoned(entries[0].position, entries[0].name, error, discreet=self.discreet)
         else:
             return None
         middle = len(entries) // 2
@@ -119,7 +127,8 @@ class Cursor:
         )  # fmt: skip
 
 
-def poisoned(position: int, name: str, error: BaseException) -> Poison:
-    """The poison event with the error's last lines (never the event's payload)."""
-    told = "".join(traceback.format_exception(type(error), error, error.__traceback__, limit=-6))
-    return Poison(position, name, told[-_ERROR_LENGTH:])
+def poisoned(position: int, name: str, error: BaseException, *, discreet: bool) -> Poison:
+    """The poison event with the error's last frames; when `discreet`, the error's type without its message."""
+    told = type(error).__name__ if discreet else "".join(traceback.format_exception_only(error)).strip()
+    frames = "".join(traceback.format_tb(error.__traceback__)[-4:])
+    return Poison(position, name, f"{told[-_ERROR_LENGTH:]}\n{frames[-_ERROR_LENGTH:]}")

@@ -134,7 +134,7 @@ class GroupRunner:
             if tables is None:
                 projection = self._projections[standing.name]
                 tables = self._tables[asked] = TableSet(self.session, projection, "live", standing.generation)
-            cursors.append(Cursor(tables, standing, self.now_us))
+            cursors.append(Cursor(tables, standing, self.now_us, discreet=self.group.whole_records))
         return cursors
 
     def _isolate_spoiled(self, found: Window) -> None:
@@ -148,7 +148,7 @@ class GroupRunner:
                     cursor.advance((), at)
                 else:
                     name = str(getattr(found.spoiled, "name", "") or "?")
-                    cursor.fail(poisoned(at, name, found.spoiled))
+                    cursor.fail(poisoned(at, name, found.spoiled, discreet=cursor.discreet))
 
     def _wants(self, names: frozenset[str], at: int) -> bool:
         try:

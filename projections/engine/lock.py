@@ -37,24 +37,22 @@ class AdvisoryLock:
 
     def __init__(self, session: Session, name: str) -> None:
         self._session = session
-        self._keys = f"{_CLASS}, {zlib.crc32(name.encode()) - 2**31}"
+        self._key = zlib.crc32(name.encode()) - 2**31
 
     def acquire(self) -> bool:
-        with self._session.reading() as sql:
-            return bool(sql.exec_driver_sql(f"SELECT pg_try_advisory_lock({self._keys})").scalar())
+        return self._ask(f"SELECT pg_try_advisory_lock({_CLASS}, {self._key})")
 
     def held(self) -> bool:
         """Asks the server (and so notices a lost connection, which raises)."""
-        statement = (
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid() "
-            f"AND (classid::bigint, objid::bigint::int4) = ({_CLASS}, {self._keys.split(', ')[1]}))"  # noqa: S608
-        )
-        with self._session.reading() as sql:
-            return bool(sql.exec_driver_sql(statement).scalar())
+        mine = f"pid = pg_backend_pid() AND classid = {_CLASS} AND objid = {self._key % 2**32}"
+        return self._ask(f"SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND {mine})")  # noqa: S608
 
     def release(self) -> None:
+        self._ask(f"SELECT pg_advisory_unlock({_CLASS}, {self._key})")
+
+    def _ask(self, question: str) -> bool:
         with self._session.reading() as sql:
-            sql.exec_driver_sql(f"SELECT pg_advisory_unlock({self._keys})")
+            return bool(sql.exec_driver_sql(question).scalar())
 
 
 class FileLock:

@@ -1,8 +1,8 @@
 """A projection's stored tables of one slot: their DDL, and the bulk reads and writes of the working set.
 
-The live set bears the tables' own names. A shadow set has the generation appended (`room_uses__g7`), and
-keeps those index names when it becomes the live one; a set replayed for comparison has `__r7`. DDL is part of the engine, not of Alembic: the
-tables follow the projection's version, and changing them is a rebuild.
+The live set bears the tables' own names. A shadow set has the generation appended (`room_uses__g7`) and
+keeps those index names when it becomes the live one; a set replayed for comparison has `__r7`. DDL is part
+of the engine, not of Alembic: the tables follow the projection's version, and changing them is a rebuild.
 """
 
 from __future__ import annotations
@@ -38,6 +38,11 @@ def canonical_names(projection: Projection) -> list[str]:
     return [*(table.name for table in projection.tables), state_table(projection.name)]
 
 
+def suffix(slot: Slot, generation: int) -> str:
+    """What the stored names of a slot's tables end in."""
+    return {"live": "", "shadow": f"__g{generation}", "replay": f"__r{generation}"}[slot]
+
+
 def shapes_of(projection: Projection) -> dict[Table, Shape]:
     """The projection's tables as the working set sees them. Raises FactTableShape."""
     return {table: Shape(table) for table in projection.tables}
@@ -51,7 +56,7 @@ class TableSet:
         self.projection = projection
         self.shapes = shapes_of(projection)
         self._tag = f"{'r' if slot == 'replay' else 'g'}{generation}"
-        self._suffix = "" if slot == "live" else f"__{self._tag}"
+        self._suffix = suffix(slot, generation)
         self._database = session.database
         self._ready_lookups: set[tuple[str, str]] = set()
         self._io = _PostgresIO(session.raw) if session.database.kind == "postgres" else _SqliteIO(session.raw)
@@ -334,5 +339,5 @@ def names_as_json(projection: Projection) -> str:
 
 __all__ = [
     "RowsLost", "TableSet", "canonical_names", "drop", "existing_tables", "is_retired",
-    "lock_out_readers", "names_as_json", "rename", "retired", "shapes_of", "state_table",
+    "lock_out_readers", "names_as_json", "rename", "retired", "shapes_of", "state_table", "suffix",
 ]  # fmt: skip
