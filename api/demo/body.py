@@ -71,7 +71,7 @@ class Body:
         """A set of vital signs; `minutes_in` is the time since the drug started, None at rest."""
         rng = self.rng
         rise = 0.0 if minutes_in is None else 16 * min(1.0, minutes_in / 20)
-        systolic = round(min(174, self.systolic + rise + rng.gauss(0, 5)))
+        systolic = round(min(174 if rise else 156, max(98, self.systolic + rise + rng.gauss(0, 5))))
         diastolic = round(min(99, systolic * 0.62 + rng.gauss(0, 3)))
         return {
             "heart_rate_per_min": round(min(128, max(56, 74 + rise * 0.6 + rng.gauss(0, 6)))),
@@ -85,7 +85,7 @@ class Body:
         """The kinds that this infusion brings; dissociation gets rarer with experience (DOMAIN 3)."""
         kinds = []
         for kind, (share, _source) in SIDE_EFFECT_RATES.items():
-            if kind == "altered_perception":
+            if kind == "altered_reality":
                 share /= 1 + 0.25 * self.infusions
             if self.rng.random() < share:
                 kinds.append(kind)

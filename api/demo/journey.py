@@ -31,7 +31,7 @@ from domain.patient.screening import ClearScreening, Finding, RecordScreening, S
 
 CONSULTATION_MINUTES = 60
 SCREENED = (
-    "hypertension", "substance_abuse", "thyroid", "heart_disease", "psychosis", "pregnancy", "hepatic_disease",
+    "hypertension", "substance_abuse", "thyroid_disease", "heart_disease", "psychosis", "pregnancy", "liver_disease",
     "intracranial_pressure", "intraocular_pressure", "ketamine_hypersensitivity",
 )
 Tune = Callable[[int], Twists | None]
@@ -47,6 +47,7 @@ class Patient:
         self.visits: list[Visit] = []
         self.closed = False
         self.keeps_all = False
+        self.screened_at = world.clock.now()
 
     @property
     def diary(self) -> UUID:
@@ -78,7 +79,7 @@ class Patient:
             conditions=(self.body.condition,), received_on=self._now().astimezone(self.clinic.zone).date(),
         )
         for therapy in self.rng.sample(("gabapentinoid", "opioid", "antidepressant", "physical_therapy", "nsaid"), 2):
-            self._chart(desk, RecordTherapyTried, therapy=therapy, result=self.rng.choice(("none", "partial")))
+            self._chart(desk, RecordTherapyTried, therapy=therapy, result=self.rng.choice(("no_relief", "partial_relief")))
         if not (yield from self._consult()):
             return
         yield from self._treat()
@@ -101,13 +102,12 @@ class Patient:
     def _hold(self) -> Generator[datetime, None, bool]:
         rng, doctor = self.rng, self.clinic.prescriber(0)
         unsuitable = rng.random() < P.screening_fails and not self.keeps_all
-        failing = rng.choice(("hypertension", "substance_abuse", "thyroid", "heart_disease"))
+        failing = rng.choice(("hypertension", "substance_abuse", "thyroid_disease", "heart_disease"))
         findings = tuple(
             Finding(contraindication=c, status="uncontrolled" if unsuitable and c == failing else "absent")
             for c in SCREENED
         )
-        self._chart(doctor, RecordScreening, screening_id=self.world.new_id(), findings=findings,
-                    screened_by=UUID(doctor.id))
+        self._screen(findings)
         plan = "combined" if rng.random() < P.adjunct_share else "alone"
         self._on_course(
             HoldConsultation, consultation_id=self.world.new_id(), patient_id=self.body.patient_id,
@@ -143,6 +143,18 @@ class Patient:
         self._on_course(OpenCourse, patient_id=self.body.patient_id, condition=self.body.condition, plan=plan,
                         prescriber_id=UUID(doctor.id))
         return True
+
+    def _screen(self, findings: tuple[Finding, ...]) -> None:
+        doctor = self.clinic.prescriber(0)
+        self._chart(doctor, RecordScreening, screening_id=self.world.new_id(), findings=findings,
+                    screened_by=UUID(doctor.id))
+        self.screened_at = self._now()
+
+    def _screen_again_when_due(self) -> None:
+        """Screening holds for the protocol's days (example 90); renewed at the door when it runs out."""
+        held = timedelta(days=self.clinic.protocol.screening_valid_days - 2)
+        if self._now() - self.screened_at > held:
+            self._screen(tuple(Finding(contraindication=c, status="absent") for c in SCREENED))
 
     # --- trial, gate, series, boosters -------------------------------------------------------------
 
@@ -186,7 +198,8 @@ class Patient:
                 self._on_course(ReachOptimalRelief, after_infusion_id=last.infusion_id)
                 break
         if self.rng.random() < P.drop_out_after_series and not self.keeps_all:
-            yield from self._close(self.rng.choice(("patients_choice", "goal_met", "lost_to_follow_up", "side_effects")))
+            endings = ("patients_choice", "goal_met", "lost_to_follow_up", "side_effects")
+            yield from self._close(self.rng.choice(endings))
 
     def _boosters(self) -> Journey:
         while not self.closed:
@@ -277,6 +290,8 @@ class Patient:
                 yield booking.starts + timedelta(minutes=45)
                 self._sheet(booking, RecordNoShow, appointment_id=booking.appointment_id)
                 continue
+            yield max(self._now(), booking.starts - timedelta(minutes=50))
+            self._screen_again_when_due()
             twists = self.tune(self.body.infusions + 1) or Twists.drawn(self.rng)
             visit = Visit(self.world, self.clinic, self.body, self.course_id, booking, twists)
             yield from visit.live()

@@ -66,16 +66,16 @@ SIDE_EFFECT_RATES: dict[str, tuple[float, str]] = {
     # kind: (share of infusions, source). Published shares are per patient or at week 1; scaled to one visit.
     "sedation": (0.30, "DOMAIN 3: drowsiness 56.4 % of patients over a series"),
     "dizziness": (0.22, "DOMAIN 3: 45.2 % of patients over a series"),
-    "altered_perception": (0.18, "DOMAIN 3: dissociation 35.6 %, falling after the first"),
+    "altered_reality": (0.18, "DOMAIN 3: dissociation 35.6 %, falling after the first"),
     "nausea": (0.08, "DOMAIN 3: 13.3 %"),
     "vomiting": (0.02, "DOMAIN 3: GI, RD 12 % in all"),
-    "hypertension": (0.06, "DOMAIN 3: 44.3 % at or over 165/100"),
+    "raised_blood_pressure": (0.06, "DOMAIN 3: 44.3 % at or over 165/100"),
     "hallucinations": (0.02, "DOMAIN 3: each other effect under about 5 %"),
     "visual_hallucinations": (0.02, "DOMAIN 3: under about 5 %"),
-    "paranoid_ideas": (0.008, "DOMAIN 3: under about 5 %"),
+    "paranoia": (0.008, "DOMAIN 3: under about 5 %"),
     "panic_attack": (0.01, "DOMAIN 3: distress 33 of 6,630 patients stopped"),
     "uncontrolled_thoughts": (0.015, "DOMAIN 3: under about 5 %"),
-    "altered_time_and_space": (0.03, "DOMAIN 3: under about 5 %"),
+    "altered_time_space": (0.03, "DOMAIN 3: under about 5 %"),
     "heightened_senses": (0.025, "DOMAIN 3: under about 5 %"),
     "euphoria": (0.03, "DOMAIN 3: under about 5 %"),
     "blurred_vision": (0.04, "DOMAIN 3: under about 5 %"),
@@ -83,7 +83,7 @@ SIDE_EFFECT_RATES: dict[str, tuple[float, str]] = {
     "speech_impairment": (0.015, "DOMAIN 3: under about 5 %"),
     "nystagmus": (0.015, "DOMAIN 3: under about 5 %"),
     "nightmares": (0.02, "DOMAIN 3: bad dreams up to 3 nights"),
-    "impaired_motor_function": (0.02, "DOMAIN 3: under about 5 %"),
+    "motor_impairment": (0.02, "DOMAIN 3: under about 5 %"),
     "memory_deficits": (0.015, "DOMAIN 3: under about 5 %"),
     "headache": (0.03, "DOMAIN 3: codable, not on the page"),
 }
@@ -92,8 +92,8 @@ SIDE_EFFECT_RATES: dict[str, tuple[float, str]] = {
 CONDITION_MIX: dict[str, float] = {
     # DOMAIN 10: CRPS 37 % as in Patil 2012; the rest assumed.
     "crps": 0.37, "fibromyalgia": 0.13, "neuropathic_pain": 0.13, "migraine": 0.12, "spinal_injury": 0.06,
-    "postherpetic_neuralgia": 0.05, "trigeminal_neuropathic_pain": 0.04, "phantom_limb": 0.03,
-    "temporomandibular": 0.02, "sickle_cell": 0.02, "cancer": 0.03,
+    "post_herpetic_neuralgia": 0.05, "trigeminal_neuropathic": 0.04, "phantom_limb": 0.03,
+    "tmj": 0.02, "sickle_cell": 0.02, "cancer": 0.03,
 }
 
 

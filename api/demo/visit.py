@@ -48,6 +48,7 @@ from domain.kernel import DomainError, derived_id
 from services.handling import Receipt
 
 TENTH = Decimal("0.1")
+CLASS_OF = {"ondansetron": "antiemetic", "labetalol": "antihypertensive"}
 
 
 @dataclass
@@ -182,7 +183,7 @@ class Visit:
             self.nurse, self.clinic.clinic_id, self.infusion_id, StartInfusion, rate_mg_per_h=Decimal(20)
         )
         yield self._in(self.rng.uniform(5, 15))
-        self._do(EndWithoutInfusion, reason_code="no_driver")
+        self._do(EndWithoutInfusion, reason_code="no_escort")
         yield self._in(5)
         self._do(ReleaseRoom)
         return False
@@ -303,13 +304,13 @@ class Visit:
         )
         self.effects.append((effect, kind, grade))
         if grade >= 2 and self.rng.random() < 0.6:
-            treatment = {"nausea": "ondansetron", "vomiting": "ondansetron", "hypertension": "labetalol"}.get(kind)
+            treatment = {"nausea": "ondansetron", "vomiting": "ondansetron", "raised_blood_pressure": "labetalol"}.get(kind)
             if treatment:
                 dose, unit = (Decimal(4), "mg") if treatment == "ondansetron" else (Decimal(10), "mg")
                 self._do(
-                    GiveMedication, medication=treatment, dose=dose, unit=unit, route="intravenous", indication=kind
+                    GiveMedication, medication=treatment, dose=dose, unit=unit, route="intravenous", indication={"vomiting": "nausea", "raised_blood_pressure": "hypertension"}.get(kind, kind)
                 )
-            self._do(TreatSideEffect, side_effect_id=effect, treatment="medication" if treatment else "reassurance")
+            self._do(TreatSideEffect, side_effect_id=effect, treatment=CLASS_OF.get(treatment or "", "reassurance"))
         if self.rng.random() < 0.04 and grade < 3:
             self._do(RegradeSideEffect, side_effect_id=effect, grade=grade + 1, serious=False)
 
