@@ -215,6 +215,18 @@ class EventLog:
         rows = self.recorder.query(f"SELECT version FROM log.{self.log}_heads WHERE stream_id = %s", (stream_id,))
         return rows[0][0] if rows else 0
 
+    def claims_on(self, resource: str) -> list[Claim]:
+        """Who holds `resource` now or later, by start; for facts to decide by (the append decides in the end)."""
+        rows = self.recorder.query(
+            f"SELECT holder, starts_us, ends_us, capacity FROM log.{self.log}_claims WHERE resource = %s "
+            "ORDER BY starts_us, holder", (resource,)
+        )
+        return [
+            Claim(resource=resource, holder=holder, starts=moment(starts_us),
+                  ends=None if ends_us == FOREVER_US else moment(ends_us), capacity=capacity)
+            for holder, starts_us, ends_us, capacity in rows
+        ]
+
     def rows(self, after: int, limit: int, *, upto: int | None = None) -> list[StoredRow]:
         """Rows as stored, undecoded: for verifying and exporting."""
         return self.recorder.select_rows(

@@ -18,6 +18,7 @@ from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 
+from services.log import wire
 from services.log.connections import Connections
 from services.log.mapper import moment
 from services.log.rows import COLUMNS, Commit, CommitResult, StoredRow, plain_commit
@@ -49,10 +50,10 @@ class LogDatastore(PostgresDatastore):
             user=str(parts.get("user", "")), password=str(parts.get("password", "")), schema="log",
             enable_db_functions=False,
         )
-        self.connections: Connections[Connection[Any]] = Connections(self._connect, limit=limit)
+        self.connections: Connections[wire.AppendConnection] = Connections(self._connect, limit=limit)
 
-    def _connect(self) -> Connection[Any]:
-        connection: Connection[Any] = psycopg.connect(
+    def _connect(self) -> wire.AppendConnection:
+        connection = wire.AppendConnection.connect(
             self.url, autocommit=True, connect_timeout=5, application_name="anodyne-log", options=_SESSION,
             keepalives=1, keepalives_idle=10, keepalives_interval=5, keepalives_count=3, tcp_user_timeout=20_000,
         )
@@ -86,11 +87,6 @@ class LogRecorder(PostgresApplicationRecorder):
         super().__init__(datastore, events_table_name=f"{log}_events")
         self.log = log
         self.lock_table_statements = []
-        self._append_sql = (
-            f"SELECT * FROM log.{log}_append(%s::uuid[], %s::int[], %s::int[], %s::text[], %s::text[], %s, %s, "
-            "%s::uuid, %s::uuid, %s, %s::uuid, %s::uuid, %s::uuid, %s::uuid[], %s::int[], %s::text, %s::text, "
-            "%s::text, %s::bytea, %s::int, %s::text, %s::bigint)"
-        )
         self._select = f"SELECT {COLUMNS} FROM log.{log}_events "
 
     def create_table(self) -> None:
@@ -105,35 +101,26 @@ class LogRecorder(PostgresApplicationRecorder):
         Raises StreamConflict (an IntegrityError), ClaimConflict, WrongLogMode, LogUnavailable.
         """
         commit: Commit = kwargs.get("commit") or plain_commit(stored_events)
-        parameters = _parameters(commit, stored_events)
-
-        def append(connection: Connection[Any]) -> tuple[Any, ...]:
-            with connection.cursor(binary=True) as cursor:
-                cursor.execute(self._append_sql, parameters, prepare=True)
-                row = cursor.fetchone()
-            assert row is not None
-            return row
-
-        row = self._attempt(append, lambda connection: self._already_written(connection, commit, stored_events))
-        commit.result = CommitResult(*row)
+        parameters = wire.parameters_of(commit, stored_events)
+        commit.result = self._attempt(
+            lambda connection: wire.append(connection, self.log, parameters),
+            lambda connection: self._already_written(connection, commit, stored_events),
+        )
         return None if commit.result.replayed else range(commit.result.first, commit.result.last + 1)
 
     def insert_all(self, work: Sequence[tuple[Commit, Sequence[StoredEvent]]]) -> None:
-        """Several appends in one transaction and one round trip (group commit). All or none."""
+        """Several appends in one transaction, so one flush to disk (group commit). All or none."""
+        parameters = [wire.parameters_of(commit, stored_events) for commit, stored_events in work]
 
-        def append(connection: Connection[Any]) -> list[tuple[Any, ...]]:
-            with connection.pipeline(), connection.transaction():
-                cursors = [connection.cursor(binary=True) for _ in work]
-                for cursor, (commit, stored_events) in zip(cursors, work, strict=True):
-                    cursor.execute(self._append_sql, _parameters(commit, stored_events), prepare=True)
-                rows = [cursor.fetchone() for cursor in cursors]
-            return [row for row in rows if row is not None]
+        def append(connection: wire.AppendConnection) -> list[CommitResult]:
+            with connection.transaction():
+                return [wire.append(connection, self.log, each) for each in parameters]
 
-        for (commit, _), row in zip(work, self._attempt(append, None), strict=True):
-            commit.result = CommitResult(*row)
+        for (commit, _), result in zip(work, self._attempt(append, None), strict=True):
+            commit.result = result
 
     def _attempt(
-        self, action: Callable[[Connection[Any]], _T], done_already: Callable[[Connection[Any]], _T | None] | None
+        self, action: Callable[[wire.AppendConnection], _T], done_already: Callable[[wire.AppendConnection], _T | None] | None
     ) -> _T:
         """Runs `action`; when the connection is lost, finds out whether it was done, and if not runs it again."""
         deadline = time.monotonic() + PATIENCE_S
@@ -159,7 +146,7 @@ class LogRecorder(PostgresApplicationRecorder):
 
     def _already_written(
         self, connection: Connection[Any], commit: Commit, stored_events: Sequence[StoredEvent]
-    ) -> tuple[Any, ...] | None:
+    ) -> CommitResult | None:
         """After a lost answer: the result if exactly these events stand where they were to go.
 
         With an idempotency key nothing need be done (the append itself replays); without one, the bytes tell.
@@ -177,9 +164,8 @@ class LogRecorder(PostgresApplicationRecorder):
         if (row.actor, row.command_id, row.subject) != (envelope.actor, envelope.command_id, envelope.subject):
             return None
         versions = [expected + count for expected, count in zip(commit.expected, commit.counts, strict=True)]
-        return (
-            row.id, row.id + len(stored_events) - 1, row.recorded_us, versions, False, commit.status, None, None
-        )
+        last = row.id + len(stored_events) - 1
+        return CommitResult(row.id, last, row.recorded_us, versions, False, commit.status, None, None)
 
     # --- reading ---
 
@@ -268,18 +254,6 @@ def refuse_db_functions(datastore: PostgresDatastore) -> None:
     """`enable_db_functions` skips the lock (subscribers miss events), the right table and every hook."""
     if datastore.enable_db_functions:
         raise UnsafeConfiguration("POSTGRES_ENABLE_DB_FUNCTIONS must be off: it breaks the order of events")
-
-
-def _parameters(commit: Commit, stored_events: Sequence[StoredEvent]) -> tuple[Any, ...]:
-    envelope, idempotency = commit.envelope, commit.idempotency
-    return (
-        commit.streams, commit.expected, commit.counts, [stored.topic for stored in stored_events],
-        [stored.state.decode() for stored in stored_events], envelope.actor, envelope.role, envelope.clinic_id,
-        envelope.subject, envelope.origin, envelope.correlation_id, envelope.causation_id, envelope.command_id,
-        [stream for stream, _ in commit.unchanged] or None, [seen for _, seen in commit.unchanged] or None,
-        commit.claims_json, idempotency and idempotency.principal, idempotency and idempotency.key,
-        idempotency and idempotency.body_hmac, commit.status, commit.answer, commit.clock_us,
-    )
 
 
 def _row(values: tuple[Any, ...]) -> StoredRow:
