@@ -1,4 +1,4 @@
-"""Which sentence and which exit code an error becomes. What is not listed is a fault of ours: it keeps its traceback."""
+"""Which sentence and which exit code an error becomes. What is not listed is our fault: it keeps its traceback."""
 
 from __future__ import annotations
 

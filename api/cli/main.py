@@ -87,7 +87,7 @@ def _version() -> str:
 @click.version_option(_version(), prog_name="anodyne")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @click.option(
-    "--env-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Read ANODYNE_* settings from here."
+    "--env-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Read ANODYNE_* from this file."
 )
 @click.pass_context
 def cli(ctx: click.Context, as_json: bool, env_file: Path | None) -> None:
