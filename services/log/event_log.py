@@ -21,7 +21,7 @@ from services.log.key_encryption import KekProvider, file_kek
 from services.log.keys import KeyStore
 from services.log.mapper import LogMapper, NewEvent, micros, moment
 from services.log.migrations import check_migrated
-from services.log.rows import Commit, CommitResult, StoredRow
+from services.log.rows import FOREVER_US, Commit, CommitResult, StoredRow
 from services.log.scanning import scan_postgres, scan_sqlite
 from services.log.shapes import (
     Append,
