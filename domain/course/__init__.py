@@ -6,6 +6,7 @@ from domain.course.boosters import (
     BoosterRescheduled,
     BoosterScheduled,
     CancelBooster,
+    LinkBooster,
     RescheduleBooster,
     ScheduleBooster,
     booster_due,
@@ -32,7 +33,7 @@ from domain.course.state import CourseNotOpen, Facts, GivenInfusion, NotAPrescri
 __all__ = [
     "AssessResponse", "BoosterCancelled", "BoosterDue", "BoosterRescheduled", "BoosterScheduled", "CancelBooster",
     "CloseCourse", "ConsultationHeld", "CourseClosed", "CourseNotOpen", "CourseOpened", "CourseTransferred", "Facts",
-    "GivenInfusion", "HoldConsultation", "NotAPrescriberInDate", "OpenCourse", "OptimalReliefReached", "PainScore",
+    "GivenInfusion", "HoldConsultation", "LinkBooster", "NotAPrescriberInDate", "OpenCourse", "OptimalReliefReached", "PainScore",
     "PlanSeries", "ReachOptimalRelief", "RescheduleBooster", "ResponseAssessed", "ReviseSeries", "ScheduleBooster",
     "SeriesPlanned", "SeriesRevised", "Spell", "State", "TransferCourse", "booster_due", "completed_since_series",
     "course_baseline", "decide", "evolve", "given_in_series", "initial", "open_course", "spells", "still_scheduled",

@@ -94,6 +94,14 @@ class CancelBooster(Command, frozen=True, kw_only=True):
     reason_code: Code
 
 
+class LinkBooster(Command, frozen=True, kw_only=True):
+    """An appointment was booked for the scheduled booster, or fell through (None); issued with the booking."""
+
+    booster_id: UUID
+    appointment_id: UUID | None
+    reason_code: Code
+
+
 class BoosterDue(msgspec.Struct, frozen=True, kw_only=True):
     """When the next booster is due. reason_code: own_spells or protocol_default. `basis_days` are the spells used."""
 
@@ -167,6 +175,17 @@ def decide_reschedule(state: State, command: RescheduleBooster, facts: Facts) ->
     return Decision((BoosterRescheduled(
         occurred_at=command.at, late_reason=command.late_reason, booster_id=command.booster_id,
         due_on=command.due_on, reason_code=command.reason_code, appointment_id=command.appointment_id,
+    ),))
+
+
+def decide_link(state: State, command: LinkBooster, facts: Facts) -> Decision:
+    """The due date stays; nothing when that booster is no longer the one scheduled."""
+    booster = state.booster
+    if booster is None or booster.booster_id != command.booster_id:
+        return Decision(())
+    return Decision((BoosterRescheduled(
+        occurred_at=command.at, late_reason=command.late_reason, booster_id=command.booster_id,
+        due_on=booster.due_on, reason_code=command.reason_code, appointment_id=command.appointment_id,
     ),))
 
 

@@ -105,6 +105,8 @@ def decide(state: State, command: Command, facts: Facts) -> Decision:
             return boosters.decide_booster(state, command, facts)
         case boosters.RescheduleBooster():
             return boosters.decide_reschedule(state, command, facts)
+        case boosters.LinkBooster():
+            return boosters.decide_link(state, command, facts)
         case boosters.CancelBooster():
             return boosters.decide_cancel(state, command, facts)
         case ending.TransferCourse():

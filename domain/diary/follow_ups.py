@@ -71,7 +71,10 @@ class FollowUpMissed(Event, frozen=True, kw_only=True):
 
 
 class NoteInfusion(Command, frozen=True, kw_only=True):
-    """Says what the visit's own events come to now; changes nothing when it is noted so already."""
+    """Says what the visit's own events come to now; changes nothing when it is noted so already.
+
+    With `offsets_hours` (once the visit has ended) the follow-ups after it are scheduled too, once.
+    """
 
     infusion_id: UUID
     course_id: UUID | None
@@ -79,6 +82,8 @@ class NoteInfusion(Command, frozen=True, kw_only=True):
     drug_started_at: datetime
     drug_stopped_at: datetime
     weight_kg: Decimal | None = None
+    offsets_hours: tuple[int, ...] = ()
+    instruments: tuple[Code, ...] = ()
 
 
 class UnnoteInfusion(Command, frozen=True, kw_only=True):
@@ -102,7 +107,19 @@ class MissFollowUp(Command, frozen=True, kw_only=True):
 
 
 def decide_note(state: State, command: NoteInfusion) -> Decision:
-    """The first note, an amendment of it, or nothing."""
+    """The first note, an amendment of it, or nothing; then the schedule, if the visit has ended."""
+    noted = _note(state, command)
+    if not command.offsets_hours:
+        return noted
+    scheduled = decide_schedule(state, ScheduleFollowUps(
+        by=command.by, now=command.now, at=command.at, infusion_id=command.infusion_id,
+        drug_stopped_at=command.drug_stopped_at, offsets_hours=command.offsets_hours,
+        instruments=command.instruments,
+    ))
+    return Decision((*noted.events, *scheduled.events))
+
+
+def _note(state: State, command: NoteInfusion) -> Decision:
     noted = InfusionNoted(
         occurred_at=command.drug_stopped_at, late_reason=command.late_reason, infusion_id=command.infusion_id,
         course_id=command.course_id, purpose=command.purpose, drug_started_at=command.drug_started_at,

@@ -6,7 +6,7 @@ events; waste is measured and seen by a second person; nothing is drawn that is 
 """
 
 from domain.drug_lot.discrepancies import DiscrepancyExplained, DiscrepancyFound, ExplainDiscrepancy
-from domain.drug_lot.draws import DrawDrug, DrugDrawn, DrugWasted, RestateGiven, WasteDrug
+from domain.drug_lot.draws import DrawDrug, DrugDrawn, DrugWasted, RestateGiven, WasteDrug, drawn_for, shares
 from domain.drug_lot.lot import decide, evolve, initial
 from domain.drug_lot.state import Draw, Facts, State
 from domain.drug_lot.vials import BreakVials, ReceiveVials, VialBroken, VialReceived
@@ -14,5 +14,5 @@ from domain.drug_lot.vials import BreakVials, ReceiveVials, VialBroken, VialRece
 __all__ = [
     "BreakVials", "DiscrepancyExplained", "DiscrepancyFound", "Draw", "DrawDrug", "DrugDrawn", "DrugWasted",
     "ExplainDiscrepancy", "Facts", "ReceiveVials", "RestateGiven", "State", "VialBroken", "VialReceived", "WasteDrug",
-    "decide", "evolve", "initial",
+    "decide", "drawn_for", "evolve", "initial", "shares",
 ]

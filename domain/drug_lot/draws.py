@@ -5,6 +5,7 @@ Up to the protocol's tolerance the difference is posted as rounding; above it a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
@@ -22,7 +23,7 @@ from domain.drug_lot.state import (
     require_staff,
     require_two,
 )
-from domain.kernel import Code, Command, Decision, DomainError, Event, derived_id
+from domain.kernel import Claim, Code, Command, Decision, DomainError, Event, derived_id
 from domain.vocabulary.reasons import WASTE_METHODS
 from domain.vocabulary.term import require
 
@@ -75,7 +76,7 @@ class WasteDrug(Command, frozen=True, kw_only=True):
     """`given_mg` comes from the visit's own events, never typed."""
 
     draw_id: UUID
-    given_mg: Decimal
+    given_mg: Decimal = ZERO
     wasted_mg: Decimal
     wasted_by: UUID
     witness_id: UUID
@@ -83,10 +84,25 @@ class WasteDrug(Command, frozen=True, kw_only=True):
 
 
 class RestateGiven(Command, frozen=True, kw_only=True):
-    """The visit's own events came to another number of milligrams after the draw's waste was recorded."""
+    """A visit's own events came to other milligrams per draw after the waste was recorded; issued with the visit."""
 
-    draw_id: UUID
-    given_mg: Decimal
+    given_mg: dict[UUID, Decimal]
+
+
+def drawn_for(infusion_id: UUID) -> str:
+    """The claim that tells from which lots drug was drawn for a visit (held by `drug_lot:<id>`)."""
+    return f"drawn-for:{infusion_id}"
+
+
+def shares(dose_mg: Decimal, draws: Sequence[Draw]) -> dict[UUID, Decimal]:
+    """How much of a visit's dose came out of each of its draws: the first drawn is used up first."""
+    given: dict[UUID, Decimal] = {}
+    left = dose_mg
+    ordered = sorted(draws, key=lambda one: (one.drawn_at, one.draw_id))
+    for index, one in enumerate(ordered):
+        given[one.draw_id] = left if index == len(ordered) - 1 else min(left, one.drawn_mg)
+        left -= given[one.draw_id]
+    return given
 
 
 def decide_draw(state: State, command: DrawDrug, facts: Facts) -> Decision:
@@ -107,6 +123,9 @@ def decide_draw(state: State, command: DrawDrug, facts: Facts) -> Decision:
         occurred_at=command.at, late_reason=command.late_reason, draw_id=command.draw_id,
         infusion_id=command.infusion_id, drawn_mg=command.drawn_mg, vials_opened=command.vials_opened,
         drawn_by=command.drawn_by,
+    ),), claims=(Claim(
+        resource=drawn_for(command.infusion_id), holder=f"drug_lot:{state.stream_id}", starts=command.at, ends=None,
+        enforce=False,
     ),))
 
 
@@ -136,16 +155,20 @@ def decide_waste(state: State, command: WasteDrug, facts: Facts) -> Decision:
 
 def decide_restatement(state: State, command: RestateGiven, facts: Facts) -> Decision:
     """The waste record is amended, its rounding with it; a difference that changed is a discrepancy of its own."""
-    draw = state.draws.get(command.draw_id)
-    if draw is None or draw.entry is None or draw.given_mg == command.given_mg:
-        return Decision(())
-    difference = draw.drawn_mg - command.given_mg - draw.wasted_mg
-    rounding = difference if abs(difference) <= facts.tolerance(draw.drawn_mg) else ZERO
-    amended = EntryAmended(
-        occurred_at=command.at, entry=draw.entry, entry_name=DrugWasted.NAME, reason_code="recomputed",
-        corrections={"given_mg": str(command.given_mg), "rounding_mg": str(rounding)},
-    )
-    return Decision((amended, *_found(state, draw, difference - rounding, draw.difference_mg, command)))
+    amended: list[Event] = []
+    found: list[Event] = []
+    for draw_id, given_mg in command.given_mg.items():
+        draw = state.draws.get(draw_id)
+        if draw is None or draw.entry is None or draw.given_mg == given_mg:
+            continue
+        difference = draw.drawn_mg - given_mg - draw.wasted_mg
+        rounding = difference if abs(difference) <= facts.tolerance(draw.drawn_mg) else ZERO
+        amended.append(EntryAmended(
+            occurred_at=command.at, entry=draw.entry, entry_name=DrugWasted.NAME, reason_code="recomputed",
+            corrections={"given_mg": str(given_mg), "rounding_mg": str(rounding)},
+        ))
+        found += _found(state, draw, difference - rounding, draw.difference_mg, command)
+    return Decision((*amended, *found))
 
 
 def _found(

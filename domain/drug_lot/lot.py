@@ -34,13 +34,15 @@ def apply(state: State, entry: Entry) -> State:
             )
         case draws.DrugDrawn() as one:
             known = state.draws.get(one.draw_id)
-            draw = Draw(draw_id=one.draw_id, infusion_id=one.infusion_id, drawn_mg=one.drawn_mg)
+            draw = Draw(
+                draw_id=one.draw_id, infusion_id=one.infusion_id, drawn_mg=one.drawn_mg, drawn_at=one.occurred_at)
             if known is not None:
-                draw = replace(known, infusion_id=one.infusion_id, drawn_mg=one.drawn_mg)
+                draw = replace(
+                    known, infusion_id=one.infusion_id, drawn_mg=one.drawn_mg, drawn_at=one.occurred_at)
             return replace(state, draws={**state.draws, one.draw_id: draw})
         case draws.DrugWasted() as one:
             known = state.draws.get(one.draw_id) or Draw(
-                draw_id=one.draw_id, infusion_id=one.draw_id, drawn_mg=ZERO)
+                draw_id=one.draw_id, infusion_id=one.draw_id, drawn_mg=ZERO, drawn_at=one.occurred_at)
             closed = replace(
                 known, entry=entry.version, given_mg=one.given_mg, wasted_mg=one.wasted_mg,
                 rounding_mg=one.rounding_mg,

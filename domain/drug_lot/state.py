@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -40,6 +40,7 @@ class Draw(msgspec.Struct, frozen=True, kw_only=True):
     draw_id: UUID
     infusion_id: UUID
     drawn_mg: Decimal
+    drawn_at: datetime
     entry: int | None = None
     given_mg: Decimal = ZERO
     wasted_mg: Decimal = ZERO
