@@ -66,11 +66,3 @@ END $$;
 
 CREATE TRIGGER {log}_events_immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON log.{log}_events
     FOR EACH STATEMENT EXECUTE FUNCTION log.{log}_refuse_change();
-
--- Length-prefixed value of a leaf: four bytes of length (-1 for null), then the bytes.
-CREATE FUNCTION log.{log}_lp(value text) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-    $$ SELECT coalesce(int4send(octet_length(value)) || convert_to(value, 'UTF8'), '\xffffffff'::bytea) $$;
-CREATE FUNCTION log.{log}_lp(value uuid) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-    $$ SELECT coalesce('\x00000010'::bytea || uuid_send(value), '\xffffffff'::bytea) $$;
-CREATE FUNCTION log.{log}_lp(value bigint) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-    $$ SELECT '\x00000008'::bytea || int8send(value) $$;

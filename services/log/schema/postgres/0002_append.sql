@@ -61,6 +61,9 @@ DECLARE
     v_version    integer;
     v_event      integer := 0;
     v_common     bytea;
+    -- 0x00, 'anodyne/leaf/1', the log's name, and the length of recorded_us: as services/log/leaf.py has them.
+    v_tag        constant bytea := '\x000000000e616e6f64796e652f6c6561662f31'::bytea
+                    || int4send(octet_length('{log}')) || convert_to('{log}', 'UTF8') || '\x00000008'::bytea;
     v_claims     text := p_claims;
     v_item       jsonb;
 BEGIN
@@ -113,10 +116,15 @@ BEGIN
         v_clinic_seq := coalesce(v_clinic_seq, 0);
     END IF;
 
-    v_common := '\x000000000e616e6f64796e652f6c6561662f31'::bytea || log.{log}_lp('{log}')
-        || log.{log}_lp(o_recorded_us) || log.{log}_lp(p_clinic) || log.{log}_lp(p_subject)
-        || log.{log}_lp(p_actor) || log.{log}_lp(p_role) || log.{log}_lp(p_origin)
-        || log.{log}_lp(p_correlation) || log.{log}_lp(p_causation) || log.{log}_lp(p_command);
+    v_common := v_tag || int8send(o_recorded_us)
+        || coalesce('\x00000010'::bytea || uuid_send(p_clinic), '\xffffffff'::bytea)
+        || coalesce('\x00000010'::bytea || uuid_send(p_subject), '\xffffffff'::bytea)
+        || int4send(octet_length(p_actor)) || convert_to(p_actor, 'UTF8')
+        || int4send(octet_length(p_role)) || convert_to(p_role, 'UTF8')
+        || int4send(octet_length(p_origin)) || convert_to(p_origin, 'UTF8')
+        || coalesce('\x00000010'::bytea || uuid_send(p_correlation), '\xffffffff'::bytea)
+        || coalesce('\x00000010'::bytea || uuid_send(p_causation), '\xffffffff'::bytea)
+        || coalesce('\x00000010'::bytea || uuid_send(p_command), '\xffffffff'::bytea);
 
     FOR i IN 1 .. coalesce(cardinality(p_streams), 0) LOOP
         IF p_expected[i] > 0 THEN
@@ -155,7 +163,7 @@ BEGIN
                     || '\x00000010'::bytea || uuid_send(p_streams[i])
                     || '\x00000008'::bytea || int8send(v_version)
                     || int4send(octet_length(p_names[v_event])) || convert_to(p_names[v_event], 'UTF8')
-                    || log.{log}_lp(v_claims)
+                    || coalesce(int4send(octet_length(v_claims)) || convert_to(v_claims, 'UTF8'), '\xffffffff'::bytea)
                     || int4send(octet_length(p_payloads[v_event])) || convert_to(p_payloads[v_event], 'UTF8')));
             v_claims := NULL;
         END LOOP;
