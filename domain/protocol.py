@@ -148,14 +148,14 @@ def _problems(document: Protocol) -> Iterator[tuple[str, str]]:
         if not getattr(document, name).strip():
             yield name, "is empty"
     for name in _POSITIVE:
-        if getattr(document, name) <= 0:
+        if not _above(getattr(document, name), 0):
             yield name, "is not positive"
     for name in VisitMinutes.__struct_fields__:
         minutes = getattr(document.visit, name)
         if minutes < 0 or (name == "infusion" and minutes == 0):
             yield f"visit/{name}", "is not a length of time"
     for name in ("waste_tolerance_percent", "waste_tolerance_mg"):
-        if getattr(document, name) < 0:
+        if not _above(getattr(document, name), -1) or getattr(document, name) < 0:
             yield name, "is negative"
     yield from _dose_problems(document.dose)
     yield from _vital_problems(document.vitals)
@@ -166,12 +166,16 @@ def _problems(document: Protocol) -> Iterator[tuple[str, str]]:
         yield "follow_up_hours", "are not positive, ascending and different"
 
 
+def _above(value: Decimal | int, floor: int) -> bool:
+    return Decimal(value).is_finite() and value > floor
+
+
 def _dose_problems(dose: DoseLimits) -> Iterator[tuple[str, str]]:
     for name in DoseLimits.__struct_fields__:
         limit = getattr(dose, name)
         if isinstance(limit, Limit):
             yield from ((f"dose/{name}", problem) for problem in _limit_problems(limit))
-            if any(bound is not None and bound < 0 for bound in msgspec.structs.astuple(limit)):
+            if any(bound is not None and bound.is_finite() and bound < 0 for bound in msgspec.structs.astuple(limit)):
                 yield f"dose/{name}", "a bound is negative"
     if dose.second_same_day not in ("new_order", "never"):
         yield "dose/second_same_day", "is neither new_order nor never"
