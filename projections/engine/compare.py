@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, case, column, null, select, table
+from sqlalchemy import Connection, Table, TableClause, case, column, null, select, table
 
 from projections.engine import positions
 from projections.engine.batch import Cursor
@@ -102,29 +102,31 @@ def compare(session: Session, replayed: Cursor) -> Comparison:
 
 
 def _facts(sql: Connection, shape: Table, live: TableSet, replayed: TableSet, at: int) -> TableComparison:
-    names = [each.name for each in shape.columns]
-    left = _fact_rows(sql, live.physical(shape.name), names, at)
-    right = _fact_rows(sql, replayed.physical(shape.name), names, at)
+    names = [str(each.name) for each in shape.columns]
+    left, right = (_fact_rows(sql, _as_stored(shape, tables), at) for tables in (live, replayed))
     return _merge(shape.name, names, names.index("fact_id"), names.index("known_from"), left, right)
 
 
-def _fact_rows(sql: Connection, stored: str, names: list[str], at: int) -> Iterator[tuple[Any, ...]]:
-    source = table(stored, *(column(name) for name in names))
-    closed = case((source.c.known_to <= at, source.c.known_to), else_=null())
-    columns = [closed.label("known_to") if name == "known_to" else source.c[name] for name in names]
+def _as_stored(shape: Table, tables: TableSet) -> TableClause:
+    columns = (column(each.name, each.type) for each in shape.columns)
+    return table(tables.physical(shape.name), *columns, schema=tables.session.database.schema)
+
+
+def _fact_rows(sql: Connection, source: TableClause, at: int) -> Iterator[tuple[Any, ...]]:
+    closed = case((source.c.known_to <= at, source.c.known_to), else_=null()).label("known_to")
+    columns = [closed if each.name == "known_to" else each for each in source.columns]
     query = select(*columns).where(source.c.known_from <= at)
-    query = query.order_by(_bytewise(sql, source.c.fact_id), source.c.known_from)
-    yield from _stream(sql, query)
+    yield from _stream(sql, query.order_by(_bytewise(sql, source.c.fact_id), source.c.known_from))
 
 
 def _states(sql: Connection, projection: str, live: TableSet, replayed: TableSet) -> TableComparison:
-    names = ["kind", "key", "state"]
+    name, names = state_table(projection), ["kind", "key", "state"]
     sides = []
     for tables in (live, replayed):
-        source = table(tables.physical(state_table(projection)), *(column(name) for name in names))
+        source = table(tables.physical(name), *map(column, names), schema=tables.session.database.schema)
         query = select(*source.c).order_by(_bytewise(sql, source.c.kind), _bytewise(sql, source.c.key))
         sides.append(_stream(sql, query))
-    return _merge(state_table(projection), names, 0, 1, sides[0], sides[1])
+    return _merge(name, names, 0, 1, sides[0], sides[1])
 
 
 def _bytewise(sql: Connection, ordered: Any) -> Any:

@@ -35,7 +35,7 @@ def state_table(projection: str) -> str:
 
 def canonical_names(projection: Projection) -> list[str]:
     """Every table of a projection by its live name, the state table last."""
-    return [*(table.name for table in projection.tables), state_table(projection.name)]
+    return [*(str(table.name) for table in projection.tables), state_table(projection.name)]
 
 
 def suffix(slot: Slot, generation: int) -> str:

@@ -48,13 +48,13 @@ class Shape:
 
     def __init__(self, table: Table) -> None:
         self.table = table
-        self.columns: tuple[str, ...] = tuple(column.name for column in table.columns)
+        self.columns: tuple[str, ...] = tuple(str(column.name) for column in table.columns)
         self._check(table)
         self.width = len(self.columns) - 1
         self.values: Callable[[Row], tuple[Any, ...]] = itemgetter(*self.columns)
         self.blank: Row = dict.fromkeys(name for name in self.columns if name != "known_to")
         self.booleans = [place for place, column in enumerate(table.columns) if isinstance(column.type, Boolean)]
-        self.integers = {column.name for column in table.columns if isinstance(column.type, Integer)}
+        self.integers = {str(column.name) for column in table.columns if isinstance(column.type, Integer)}
         self.lookups: tuple[str, ...] = ("fact_id", *_indexed_columns(table))
 
     @staticmethod
@@ -68,7 +68,7 @@ class Shape:
 
 
 def _indexed_columns(table: Table) -> Iterable[str]:
-    return sorted({next(iter(index.columns)).name for index in table.indexes})
+    return sorted({str(next(iter(index.columns)).name) for index in table.indexes})
 
 
 class TableWork:
@@ -141,7 +141,7 @@ class Working:
 
         Raises NotALookup when no index of the table starts with `column`.
         """
-        name = column if isinstance(column, str) else column.name
+        name = column if isinstance(column, str) else str(column.name)
         work = self._work[table]
         loaded = work.lookup(name)
         missing = [key for key in dict.fromkeys(keys) if key is not None and key not in loaded]
@@ -170,7 +170,7 @@ class Working:
         """
         if key is None:
             return []
-        name = column if isinstance(column, str) else column.name
+        name = column if isinstance(column, str) else str(column.name)
         work = self._work[table]
         loaded = work.loaded.get(name)
         if loaded is None or key not in loaded:
@@ -238,7 +238,7 @@ class Working:
 
     def purge(self, table: Table, column: str | Column[Any], key: Key) -> None:
         """Deletes every row, open or closed, with `column` = `key`. For the directory, when a patient is erased."""
-        name = column if isinstance(column, str) else column.name
+        name = column if isinstance(column, str) else str(column.name)
         work = self._work[table]
         work.opened = [row for row in work.opened if row[name] != key]
         work.purges.append((name, key))
