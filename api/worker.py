@@ -1,0 +1,72 @@
+"""The projection worker as a process: keeps every read model up to date until it is told to stop.
+
+`python -m api.worker`, or `anodyne worker run`. Several may run: one leads each group, the others stand by. On SIGTERM
+it finishes the batch under way. Exit code 0 when it drained in time.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from api.bootstrap import Urls, build_read_side, build_services
+from api.settings import Settings
+from projections.engine.database import sqlite_path
+from projections.engine.wake import DataVersion, Poll, Wake
+from projections.engine.worker import Worker
+
+__all__ = ["DRAIN_S", "configure_logging", "run"]
+
+DRAIN_S = 30.0
+"""How long a batch under way may take to finish after SIGTERM (compose waits 40 s)."""
+
+
+def configure_logging(level: str) -> None:
+    """One JSON line per entry on standard error; entries hold names, positions and counts, never health data."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping().get(level.upper(), 20)),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def run(settings: Settings) -> bool:
+    """Until SIGTERM or SIGINT; whether it drained in time. Raises what `build_services` raises."""
+    services = build_services(settings)
+    try:
+        read_side = build_read_side(settings, services)
+        try:
+            read_side.engine.install()
+            return Worker(read_side.engine, make_wake=_wake_for(settings)).run_until_signalled(DRAIN_S)
+        finally:
+            read_side.close()
+    finally:
+        services.close()
+
+
+def _wake_for(settings: Settings) -> Callable[[], Wake]:
+    """SQLite: the file's own change counter. PostgreSQL: short polls (a NOTIFY per append would serialise commits)."""
+    url = Urls.of(settings).log
+    if settings.is_postgresql:
+        return Poll
+    path: Path = sqlite_path(url)
+    return lambda: DataVersion(path)
+
+
+def main() -> int:
+    """What `python -m api.worker` does."""
+    settings = Settings.from_environment()
+    configure_logging(settings.log_level)
+    return 0 if run(settings) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
