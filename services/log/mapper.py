@@ -123,7 +123,11 @@ class LogMapper(LibraryMapper[UUID]):
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
         """The `Recorded` of a row. Raises UnknownEvent, UnreadableEvent."""
         assert isinstance(stored_event, StoredRow)
-        name, event = self.decode(stored_event.topic, stored_event.state)
+        try:
+            name, event = self.decode(stored_event.topic, stored_event.state)
+        except (UnknownEvent, UnreadableEvent) as error:
+            error.position, error.name = stored_event.id, stored_event.topic
+            raise
         return Recorded(
             stored_event.id, stored_event.originator_id, stored_event.originator_version, name, event,
             event.occurred_at, moment(stored_event.recorded_us), stored_event.actor, stored_event.role,

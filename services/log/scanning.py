@@ -48,8 +48,14 @@ def _decoded(rows: Sequence[tuple[Any, ...]], mapper: LogMapper) -> list[Scanned
             )
         except KeyError as error:
             if name in readers:
-                raise UnreadableEvent(f"event {position} ({name}) does not fit its schema: {error}") from error
-            raise UnknownEvent(f"event {position} is {name!r}, which is not in the catalogue") from None
+                raise _unreadable(position, name, error) from error
+            message = f"event {position} is {name!r}, which is not in the catalogue"
+            raise UnknownEvent(message, position=position, name=name) from None
         except (msgspec.DecodeError, ValueError, TypeError) as error:
-            raise UnreadableEvent(f"event {position} ({name}) does not fit its schema: {error}") from error
+            raise _unreadable(position, name, error) from error
     return scanned
+
+
+def _unreadable(position: int, name: str, error: Exception) -> UnreadableEvent:
+    message = f"event {position} ({name}) does not fit its schema: {error}"
+    return UnreadableEvent(message, position=position, name=name)

@@ -86,11 +86,22 @@ class IdempotencyMismatch(LogError):
     """The same idempotency key came with another body."""
 
 
-class UnknownEvent(LogError):
+class EntryError(LogError):
+    """One entry is at fault; `position` and `name` say which, when it was being read (projections pass around it)."""
+
+    position: int | None = None
+    name: str | None = None
+
+    def __init__(self, message: str, *, position: int | None = None, name: str | None = None) -> None:
+        super().__init__(message)
+        self.position, self.name = position, name
+
+
+class UnknownEvent(EntryError):
     """An event whose name the catalogue does not know; neither written nor read."""
 
 
-class UnreadableEvent(LogError):
+class UnreadableEvent(EntryError):
     """A stored payload that does not fit its event's schema."""
 
 
