@@ -86,7 +86,7 @@ class Supervisor:
         self._worker: subprocess.Popen[bytes] | None = None
 
     def run(self, url: str) -> int:
-        """Until gunicorn ends or we are told to stop; gunicorn's exit code."""
+        """Until gunicorn ends or we are told to stop; 1 when gunicorn failed."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop())
         self._server = self._start(GUNICORN)
@@ -97,7 +97,7 @@ class Supervisor:
         finally:
             self._stop()
             self._reap()
-        return 0 if self._stopping.is_set() and self._server.returncode in (0, -signal.SIGTERM) else self._server.returncode or 0
+        return 0 if self._server.returncode in (0, -signal.SIGTERM) else 1
 
     def _start(self, module: list[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603  our own modules

@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from api.fhir.chart import Chart, Entry, registration
 from api.fhir.drafts import ConditionDraft, PatientDraft, Unusable
@@ -66,7 +66,8 @@ class FhirImport:
     ) -> ImportReport:
         """Imports every .ndjson(.gz) file of `folder`. Raises NothingToImport; a broken log's LogUnavailable."""
         files = files_in(folder)
-        report = ImportReport(uuid4(), files={path.name: sha256_of(path) for path in files})
+        hashes = {path.name: sha256_of(path) for path in files}
+        report = ImportReport(derived_id("fhir-import-run", now().isoformat(), *hashes.values()), files=hashes)
         with closing(Spool()) as spool:
             for done, path in enumerate(files):
                 progress("reading", done, len(files))
