@@ -33,9 +33,9 @@ from domain.course.state import CourseNotOpen, Facts, GivenInfusion, NotAPrescri
 __all__ = [
     "AssessResponse", "BoosterCancelled", "BoosterDue", "BoosterRescheduled", "BoosterScheduled", "CancelBooster",
     "CloseCourse", "ConsultationHeld", "CourseClosed", "CourseNotOpen", "CourseOpened", "CourseTransferred", "Facts",
-    "GivenInfusion", "HoldConsultation", "LinkBooster", "NotAPrescriberInDate", "OpenCourse", "OptimalReliefReached", "PainScore",
-    "PlanSeries", "ReachOptimalRelief", "RescheduleBooster", "ResponseAssessed", "ReviseSeries", "ScheduleBooster",
-    "SeriesPlanned", "SeriesRevised", "Spell", "State", "TransferCourse", "booster_due", "completed_since_series",
-    "course_baseline", "decide", "evolve", "given_in_series", "initial", "open_course", "spells", "still_scheduled",
-    "usual_window",
+    "GivenInfusion", "HoldConsultation", "LinkBooster", "NotAPrescriberInDate", "OpenCourse", "OptimalReliefReached",
+    "PainScore", "PlanSeries", "ReachOptimalRelief", "RescheduleBooster", "ResponseAssessed", "ReviseSeries",
+    "ScheduleBooster", "SeriesPlanned", "SeriesRevised", "Spell", "State", "TransferCourse", "booster_due",
+    "completed_since_series", "course_baseline", "decide", "evolve", "given_in_series", "initial", "open_course",
+    "spells", "still_scheduled", "usual_window",
 ]

@@ -130,15 +130,8 @@ def decide_consultation(state: State, command: HoldConsultation, facts: Facts) -
     _require_same_patient(state, command.patient_id)
     if state.status == "closed":
         raise CourseAlreadyOpen("The course is closed; a new consultation begins a new course.", status="closed")
-    require(command.condition, CONDITIONS, "/condition")
-    require(command.decision, CONSULTATION_DECISIONS, "/decision")
-    require(command.plan, PLANS, "/plan")
     require_prescriber(command.prescriber_id, facts)
-    _require_plausible(command)
-    missing = [step for step in STEPS if not getattr(command, step)]
-    if command.decision == "proceed" and missing:
-        raise ConsultationIncomplete(missing=missing, pointer=f"/{missing[0]}")
-    return Decision((ConsultationHeld(
+    held = ConsultationHeld(
         occurred_at=command.at, late_reason=command.late_reason, consultation_id=command.consultation_id,
         patient_id=command.patient_id, prescriber_id=command.prescriber_id, condition=command.condition,
         examined=command.examined, records_reviewed=command.records_reviewed,
@@ -147,7 +140,21 @@ def decide_consultation(state: State, command: HoldConsultation, facts: Facts) -
         weight_kg=command.weight_kg, proposed_mg_per_kg=command.proposed_mg_per_kg,
         proposed_minutes=command.proposed_minutes, decision=command.decision, plan=command.plan,
         referral_id=command.referral_id, note=command.note,
-    ),))
+    )
+    check(held)
+    return Decision((held,))
+
+
+def check(held: ConsultationHeld) -> None:
+    """What a consultation must be, new or amended. Raises UnknownCode, ImplausibleWeight, ImplausibleProposal,
+    ConsultationIncomplete."""
+    require(held.condition, CONDITIONS, "/condition")
+    require(held.decision, CONSULTATION_DECISIONS, "/decision")
+    require(held.plan, PLANS, "/plan")
+    _require_plausible(held)
+    missing = [step for step in STEPS if not getattr(held, step)]
+    if held.decision == "proceed" and missing:
+        raise ConsultationIncomplete(missing=missing, pointer=f"/{missing[0]}")
 
 
 def decide_opening(state: State, command: OpenCourse, facts: Facts) -> Decision:
@@ -186,10 +193,10 @@ def _require_same_patient(state: State, patient_id: UUID) -> None:
         raise AnotherPatientsCourse(course_id=str(state.stream_id), pointer="/patient_id")
 
 
-def _require_plausible(command: HoldConsultation) -> None:
-    if not WEIGHT_KG[0] <= command.weight_kg <= WEIGHT_KG[1]:
-        raise ImplausibleWeight(weight_kg=str(command.weight_kg), pointer="/weight_kg")
-    dose, minutes = command.proposed_mg_per_kg, command.proposed_minutes
+def _require_plausible(held: ConsultationHeld) -> None:
+    if not WEIGHT_KG[0] <= held.weight_kg <= WEIGHT_KG[1]:
+        raise ImplausibleWeight(weight_kg=str(held.weight_kg), pointer="/weight_kg")
+    dose, minutes = held.proposed_mg_per_kg, held.proposed_minutes
     if dose is not None and not MG_PER_KG[0] < dose <= MG_PER_KG[1]:
         raise ImplausibleProposal(proposed_mg_per_kg=str(dose), pointer="/proposed_mg_per_kg")
     if minutes is not None and not 0 < minutes <= 24 * 60:

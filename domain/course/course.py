@@ -6,11 +6,13 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from domain.corrections import Entry
+from domain.corrections import AmendEntry, Entry, StrikeEntry
 from domain.course import boosters, consultation, ending, series
 from domain.course.state import Booster, Consultation, Facts, Response, Series, State
 from domain.kernel import Command, Decision, Event
-from domain.ledger import evolve_in_order
+from domain.ledger import EntryCannotBeCorrected, decide_amendment, decide_strike, entry_of, evolve_in_order
+from domain.vocabulary.reasons import AMENDED, STRUCK
+from domain.vocabulary.term import require
 
 
 def initial(stream_id: UUID) -> State:
@@ -113,4 +115,27 @@ def decide(state: State, command: Command, facts: Facts) -> Decision:
             return ending.decide_transfer(state, command, facts)
         case ending.CloseCourse():
             return ending.decide_close(state, command, facts)
+        case AmendEntry() | StrikeEntry():
+            return _corrected(state, command)
     raise TypeError(f"a course has no rule for {type(command).__name__}")
+
+
+CORRECTABLE = (consultation.ConsultationHeld, series.ResponseAssessed)
+"""What a person found and wrote down; plans and dates are put right by revising them."""
+
+
+def _corrected(state: State, command: AmendEntry | StrikeEntry) -> Decision:
+    """Raises EntryNotFound, EntryAlreadyStruck, EntryCannotBeCorrected, UnknownCode and what the entry must keep."""
+    event = entry_of(state.entries, command.entry).event
+    if not isinstance(event, CORRECTABLE):
+        raise EntryCannotBeCorrected(entry=command.entry, name=event.NAME, pointer="/entry")
+    if isinstance(command, StrikeEntry):
+        require(command.reason_code, STRUCK, "/reason_code")
+        return Decision((decide_strike(state.entries, command),))
+    require(command.reason_code, AMENDED, "/reason_code")
+    amendment, standing = decide_amendment(state.entries, command)
+    if isinstance(standing, consultation.ConsultationHeld):
+        consultation.check(standing)
+    elif isinstance(standing, series.ResponseAssessed):
+        series.check(standing)
+    return Decision((amendment,))

@@ -145,19 +145,25 @@ def decide_response(state: State, command: AssessResponse, facts: Facts) -> Deci
     """Raises CourseNotOpen, UnknownCode, InfusionNotOfThisCourse, ResponseAlreadyAssessed, ReasonNeeded,
     NotAPrescriberInDate."""
     require_open(state)
-    require(command.basis, RESPONSE_BASES, "/basis")
-    require(command.decision, RESPONSE_DECISIONS, "/decision")
     _require_given(command.infusion_id, facts, "/infusion_id")
     if any(one.infusion_id == command.infusion_id for one in state.responses):
         raise ResponseAlreadyAssessed(infusion_id=str(command.infusion_id), pointer="/infusion_id")
     require_prescriber(command.prescriber_id, facts)
-    if command.decision == "go_on" and not command.positive and not command.reason:
-        raise ReasonNeeded(pointer="/reason")
-    return Decision((ResponseAssessed(
+    assessed = ResponseAssessed(
         occurred_at=command.at, late_reason=command.late_reason, infusion_id=command.infusion_id,
         positive=command.positive, basis=command.basis, fall_percent=command.fall_percent,
         decision=command.decision, prescriber_id=command.prescriber_id, reason=command.reason,
-    ),))
+    )
+    check(assessed)
+    return Decision((assessed,))
+
+
+def check(assessed: ResponseAssessed) -> None:
+    """What an assessment must be, new or amended. Raises UnknownCode, ReasonNeeded."""
+    require(assessed.basis, RESPONSE_BASES, "/basis")
+    require(assessed.decision, RESPONSE_DECISIONS, "/decision")
+    if assessed.decision == "go_on" and not assessed.positive and not assessed.reason:
+        raise ReasonNeeded(pointer="/reason")
 
 
 def decide_series(state: State, command: PlanSeries, facts: Facts) -> Decision:

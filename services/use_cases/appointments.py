@@ -1,0 +1,233 @@
+"""Appointments: booking, moving (within the day and to another day's sheet), confirming, cancelling, the waitlist.
+
+The stream is the clinic's sheet of the local day, `derived_id("day_sheet", clinic_id, local_date.isoformat())`;
+for booking and joining the waitlist the clinic's own id may be given instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from domain import clinic, course, day_sheet
+from domain.day_sheet.slots import NotOnThisSheet
+from domain.day_sheet.state import AppointmentNotFound, local_date
+from domain.kernel import Command, derived_id
+from domain.patient.state import require_living
+from services.handling import Load, NotFound, Plan, Request, UseCase, Write
+from services.use_cases.case import (
+    AUTHORISERS,
+    Case,
+    acting_clinic,
+    cared_for,
+    local_day,
+    nurses_here,
+    prescribes_here,
+    taken_in,
+)
+
+
+def use_cases() -> Mapping[type[Command], UseCase]:
+    """Every command that a person gives about a day sheet."""
+    return {
+        day_sheet.BookAppointment: Case(day_sheet, _booked),
+        day_sheet.MoveAppointment: Case(day_sheet, _moved),
+        day_sheet.ConfirmAppointment: Case(day_sheet, _about),
+        day_sheet.CancelAppointment: Case(day_sheet, _fell_through),
+        day_sheet.RecordNoShow: Case(day_sheet, _fell_through),
+        day_sheet.JoinWaitlist: Case(day_sheet, _joined),
+        day_sheet.OfferSlot: Case(day_sheet, _waiting),
+        day_sheet.LeaveWaitlist: Case(day_sheet, _waiting),
+    }
+
+
+def sheet_of(here: clinic.State, moment: datetime) -> UUID:
+    """The sheet of the clinic-local day of a moment."""
+    return derived_id("day_sheet", here.stream_id, local_date(moment, here.timezone).isoformat())
+
+
+# --- booking -------------------------------------------------------------------------------------
+
+
+def _booked(stream_id: UUID, command: day_sheet.BookAppointment, request: Request, load: Load) -> Plan:
+    here = acting_clinic(load, request, command.now)
+    require_living(taken_in(load, command.patient_id, request))
+    sheet = _this_sheet(stream_id, here, command.starts_at, "/starts_at")
+    facts = _slot_facts(load, here, command.starts_at, command)
+    booking = Write(aggregate=day_sheet, stream_id=sheet, command=command, facts=facts)
+    return Plan(
+        writes=(booking, *_booster_booked(load, command, command.course_id)), subject=command.patient_id,
+        clinic_id=here.stream_id, ids={"appointment_id": str(command.appointment_id)},
+    )
+
+
+def _this_sheet(stream_id: UUID, here: clinic.State, moment: datetime, pointer: str) -> UUID:
+    sheet = sheet_of(here, moment)
+    if stream_id not in (sheet, here.stream_id):
+        raise NotOnThisSheet(local_date=local_date(moment, here.timezone).isoformat(), pointer=pointer)
+    return sheet
+
+
+def _slot_facts(load: Load, here: clinic.State, starts_at: datetime, command: Any) -> day_sheet.Facts:
+    """Opening hours, closures, rooms and protocol of the clinic; the people named; the course named."""
+    day = local_date(starts_at, here.timezone)
+    nurse, prescriber = getattr(command, "nurse_id", None), getattr(command, "prescriber_id", None)
+    overbooking, protocol = getattr(command, "overbooking", None), here.protocol
+    authoriser = overbooking.authorised_by if overbooking is not None else None
+    may = authoriser is not None and here.works_here(authoriser, *AUTHORISERS)
+    return day_sheet.Facts(
+        local_date=day, timezone=here.timezone,
+        open_spans=_joined_spans([
+            span for offset in (-1, 0, 1) for span in clinic.opening_on(here, day + timedelta(days=offset))
+        ]),
+        closures=tuple(
+            day_sheet.Closure(closure_id=one.closure_id, starts_at=one.starts_at, ends_at=one.ends_at,
+                              room_id=one.room_id)
+            for one in here.closures if not one.lifted
+        ),
+        rooms=frozenset(room.room_id for room in here.rooms if room.retired_at is None),
+        visit=protocol.visit if protocol is not None else None,
+        nurse_patients=protocol.nurse_patients if protocol is not None else 1,
+        nurses=frozenset({nurse}) if nurse is not None and nurses_here(load, here, nurse, starts_at) else frozenset(),
+        prescribers=(
+            frozenset({prescriber}) if prescriber is not None and prescribes_here(load, here, prescriber, starts_at)
+            else frozenset()
+        ),
+        authorisers=frozenset({authoriser}) if may and authoriser is not None else frozenset(),
+        course=_course_fact(load, getattr(command, "course_id", None)),
+    )
+
+
+def _joined_spans(spans: list[tuple[datetime, datetime]]) -> tuple[tuple[datetime, datetime], ...]:
+    """Ascending, touching ones joined (a clinic open over midnight has no gap there)."""
+    joined: list[tuple[datetime, datetime]] = []
+    for opens, closes in sorted(spans):
+        if joined and opens <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], closes))
+        else:
+            joined.append((opens, closes))
+    return tuple(joined)
+
+
+def _course_fact(load: Load, course_id: UUID | None) -> day_sheet.CourseFact | None:
+    if course_id is None:
+        return None
+    state: course.State = load(course, course_id).state
+    if state.patient_id is None:
+        return None
+    return day_sheet.CourseFact(course_id=course_id, patient_id=state.patient_id, is_open=state.status == "open")
+
+
+def _booster_booked(load: Load, command: day_sheet.BookAppointment, course_id: UUID | None) -> tuple[Write, ...]:
+    """The course's scheduled booster learns of its appointment in the same commit."""
+    if command.visit_kind != "booster" or course_id is None:
+        return ()
+    booster = load(course, course_id).state.booster
+    if booster is None or booster.appointment_id is not None:
+        return ()
+    return (_link(course_id, command, booster.booster_id, command.appointment_id, "booked"),)
+
+
+def _link(course_id: UUID, command: Command, booster_id: UUID, appointment_id: UUID | None, reason: str) -> Write:
+    return Write(aggregate=course, stream_id=course_id, command=course.LinkBooster(
+        by=command.by, now=command.now, at=command.at, late_reason=command.late_reason, booster_id=booster_id,
+        appointment_id=appointment_id, reason_code=reason,
+    ))
+
+
+# --- what becomes of a booking -------------------------------------------------------------------
+
+
+def found(
+    stream_id: UUID, appointment_id: UUID, request: Request, load: Load, here: clinic.State
+) -> day_sheet.Appointment:
+    """The appointment, live or not, on a sheet of this clinic. Raises NotFound, AppointmentNotFound."""
+    state: day_sheet.State = load(day_sheet, stream_id).state
+    one = state.appointments.get(appointment_id)
+    if one is None:
+        raise AppointmentNotFound(appointment_id=str(appointment_id), pointer="/appointment_id")
+    if sheet_of(here, one.starts_at) != stream_id:
+        raise NotFound(stream_id=str(stream_id))
+    return one
+
+
+def _about(stream_id: UUID, command: Any, request: Request, load: Load) -> Plan:
+    here = acting_clinic(load, request, command.now)
+    one = found(stream_id, command.appointment_id, request, load, here)
+    facts = day_sheet.Facts(local_date=local_day(here, one.starts_at), timezone=here.timezone)
+    write = Write(aggregate=day_sheet, stream_id=stream_id, command=command, facts=facts)
+    return Plan(writes=(write,), subject=one.patient_id, clinic_id=here.stream_id)
+
+
+def _fell_through(stream_id: UUID, command: Any, request: Request, load: Load) -> Plan:
+    """The course's booster is without an appointment again."""
+    plan = _about(stream_id, command, request, load)
+    one = load(day_sheet, stream_id).state.appointments[command.appointment_id]
+    if one.course_id is None:
+        return plan
+    booster = load(course, one.course_id).state.booster
+    if booster is None or booster.appointment_id != one.appointment_id:
+        return plan
+    reason = {"patient": "patients_choice", "clinic": "clinic"}.get(getattr(command, "asked_by", ""), "other")
+    unlinked = _link(one.course_id, command, booster.booster_id, None, reason)
+    return Plan(writes=(*plan.writes, unlinked), subject=plan.subject, clinic_id=plan.clinic_id)
+
+
+def _moved(stream_id: UUID, command: day_sheet.MoveAppointment, request: Request, load: Load) -> Plan:
+    """To another day the appointment leaves this sheet and is booked on that one under the same id, in one commit."""
+    here = acting_clinic(load, request, command.now)
+    was = found(stream_id, command.appointment_id, request, load, here)
+    cared_for(load, was.patient_id, request)
+    named = replace(_as_booking(was, command), course_id=None)
+    leaving = Write(
+        aggregate=day_sheet, stream_id=stream_id, command=command,
+        facts=replace(_slot_facts(load, here, command.starts_at, named), local_date=local_day(here, was.starts_at)),
+    )
+    writes = [leaving]
+    if sheet_of(here, command.starts_at) != stream_id:
+        arriving = _as_booking(was, command)
+        writes.append(Write(
+            aggregate=day_sheet, stream_id=sheet_of(here, command.starts_at),
+            command=replace(arriving, moved_from=local_day(here, was.starts_at)),
+            facts=_slot_facts(load, here, command.starts_at, arriving),
+        ))
+    return Plan(writes=tuple(writes), subject=was.patient_id, clinic_id=here.stream_id)
+
+
+def _as_booking(was: day_sheet.Appointment, command: day_sheet.MoveAppointment) -> day_sheet.BookAppointment:
+    return day_sheet.BookAppointment(
+        by=command.by, now=command.now, at=command.at, late_reason=command.late_reason,
+        appointment_id=was.appointment_id, patient_id=was.patient_id, room_id=command.room_id,
+        visit_kind=was.visit_kind, starts_at=command.starts_at, ends_at=day_sheet.moved_end(was, command),
+        course_id=was.course_id, series_id=was.series_id, prescriber_id=was.prescriber_id, nurse_id=was.nurse_id,
+        overbooking=command.overbooking,
+    )
+
+
+# --- the waitlist --------------------------------------------------------------------------------
+
+
+def _joined(stream_id: UUID, command: day_sheet.JoinWaitlist, request: Request, load: Load) -> Plan:
+    here = acting_clinic(load, request, command.now)
+    require_living(taken_in(load, command.patient_id, request))
+    sheet = _this_sheet(stream_id, here, command.earliest_at, "/earliest_at")
+    facts = day_sheet.Facts(local_date=local_day(here, command.earliest_at), timezone=here.timezone)
+    write = Write(aggregate=day_sheet, stream_id=sheet, command=command, facts=facts)
+    return Plan(writes=(write,), subject=command.patient_id, clinic_id=here.stream_id)
+
+
+def _waiting(stream_id: UUID, command: Any, request: Request, load: Load) -> Plan:
+    here = acting_clinic(load, request, command.now)
+    one = load(day_sheet, stream_id).state.waiting.get(command.entry_id)
+    if one is None or sheet_of(here, one.earliest_at) != stream_id:
+        raise NotFound(entry_id=str(command.entry_id))
+    facts = day_sheet.Facts(
+        local_date=local_day(here, one.earliest_at), timezone=here.timezone,
+        rooms=frozenset(room.room_id for room in here.rooms if room.retired_at is None),
+    )
+    write = Write(aggregate=day_sheet, stream_id=stream_id, command=command, facts=facts)
+    return Plan(writes=(write,), subject=one.patient_id, clinic_id=here.stream_id)
