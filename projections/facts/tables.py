@@ -103,7 +103,7 @@ score_facts = fact_table(
 follow_up_facts = fact_table(
     "follow_up_facts",
     ident("follow_up"), ident("infusion"), big("due_us"), text("instruments"),
-    indexed=(("patient", "at_us"), ("infusion",)),
+    indexed=(("clinic", "due_us"), ("follow_up",)),
 )
 """due, superseded, missed: one row per prompt and step."""
 

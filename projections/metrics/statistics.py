@@ -194,16 +194,34 @@ def clustered_bootstrap(
     return None if low is None or high is None else (low, high)
 
 
-def clustered_share(
-    clusters: Mapping[str, tuple[int, int]], rounds: int = BOOTSTRAP_ROUNDS, seed: int = BOOTSTRAP_SEED
-) -> Interval | None:
-    """`clustered_bootstrap` of a share, from (successes, trials) per cluster: the same draws, added up at once."""
-    return clustered_bootstrap({name: [counts] for name, counts in clusters.items()}, _share, rounds, seed)
+def clustered_shares(
+    clusters: Mapping[str, Sequence[int]], rounds: int = BOOTSTRAP_ROUNDS, seed: int = BOOTSTRAP_SEED
+) -> list[Interval | None]:
+    """`clustered_bootstrap` of several shares at once, from (successes..., trials) per cluster.
+
+    The counts of a cluster are packed into one integer, so that a resample is one sum.
+    """
+    names = sorted(name for name in clusters if clusters[name][-1])
+    if len(names) < 2:
+        return [None] * (len(next(iter(clusters.values()), (0,))) - 1)
+    width = 40
+    packed = [sum(count << (width * place) for place, count in enumerate(clusters[name])) for name in names]
+    shares = len(clusters[names[0]]) - 1
+    draw = random.Random(seed)  # noqa: S311 (resampling, not security)
+    mask = (1 << width) - 1
+    found: list[list[float]] = [[] for _ in range(shares)]
+    for _ in range(rounds):
+        total = sum(draw.choices(packed, k=len(packed)))
+        trials = total >> (width * shares)
+        for place, values in enumerate(found):
+            values.append(((total >> (width * place)) & mask) / trials)
+    return [(_certain(values, 0.025), _certain(values, 0.975)) for values in found]
 
 
-def _share(sample: Sequence[tuple[int, int]]) -> float | None:
-    trials = sum(counts[1] for counts in sample)
-    return sum(counts[0] for counts in sample) / trials if trials else None
+def _certain(values: Sequence[float], share: float) -> float:
+    found = quantile(values, share)
+    assert found is not None
+    return found
 
 
 # --- survival -------------------------------------------------------------------------------------
