@@ -69,13 +69,13 @@ def create_app(
         PROPAGATE_EXCEPTIONS=False,
         API_TITLE=openapi.TITLE,
         API_VERSION="v1",
-        OPENAPI_VERSION="3.0.3",
+        OPENAPI_VERSION="3.1.0",
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.converters["date"] = DateConverter
     app.url_map.strict_slashes = False
     app.extensions[EXTENSION] = Wired(
-        settings=settings, services=services, read_side=read_side, keys=key_registry(settings, services),
+        settings=settings, services=services, read_side=read_side, keys=key_registry(settings, services, read_side),
         secret=settings.secret(), origins=Origins(),
     )
     _add_hooks(app, settings)

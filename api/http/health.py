@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hmac import compare_digest
 from typing import Any
 
@@ -11,6 +12,7 @@ from flask import Blueprint, Response, current_app, json, request
 from api.http import metrics as counters
 from api.http.context import wired
 from api.http.problems import Problem
+from projections.engine.status import ProjectionStatus
 
 blueprint = Blueprint("health", __name__)
 
@@ -35,19 +37,27 @@ def ready() -> Response:
         _log.warning("not ready", check="log", error=type(error).__name__)
         checks["log"] = "unreachable"
     try:
-        status = parts.read_side.status()
-        checks["views"] = "ok"
-        checks["projections"] = {name: {"lag_events": lag.events, "lag_seconds": lag.seconds, "state": lag.state}
-                                 for name, lag in status.items()}
-        if any(lag.state not in ("running", "rebuilding") for lag in status.values()):
-            checks["views"] = "a projection stands still"
-        if any(lag.seconds > parts.settings.ready_lag_seconds for lag in status.values()):
-            checks["views"] = "behind"
+        found = parts.read_side.engine.status()
+        checks["projections"] = {
+            one.name: {"state": one.state, "lag_events": one.lag_events, "lag_seconds": round(one.lag_seconds, 3)}
+            for one in found
+        }
+        checks["views"] = _standing(found, parts.settings.ready_lag_seconds)
     except Exception as error:  # noqa: BLE001
         _log.warning("not ready", check="views", error=type(error).__name__)
         checks["views"] = "unreachable"
     is_ready = checks["log"] == "ok" and checks["views"] == "ok"
     return _answer({"status": "ready" if is_ready else "not ready", **checks}, 200 if is_ready else 503)
+
+
+def _standing(found: Sequence[ProjectionStatus], longest_lag_s: float) -> str:
+    if not found:
+        return "not installed"
+    if any(one.state == "failed" for one in found):
+        return "a projection has failed"
+    if any(one.lag_seconds > longest_lag_s for one in found if one.state == "live"):
+        return "behind"
+    return "ok"
 
 
 @blueprint.get("/metrics")

@@ -1,8 +1,7 @@
 """The OpenAPI document: flask-smorest's, finished with what it cannot say.
 
 Every operation gets its errors as `application/problem+json` (flask-smorest says application/json), the headers it
-takes and gives, the key it needs, and examples. `python -m api.http.openapi` writes `docs/openapi.json`, which a test
-compares with the running application.
+takes and gives, the key it needs, and examples. `anodyne docs openapi` prints it; a test compares `docs/openapi.json` with it.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from flask_smorest import Api
 
 from api.auth.policy import POLICY
 
-__all__ = ["EXTENSION", "TITLE", "finished"]
+__all__ = ["EXTENSION", "TITLE", "document", "finished"]
 
 EXTENSION = "anodyne-openapi"
 TITLE = "Anodyne"
@@ -222,22 +221,20 @@ _PARAMETERS = {
 }  # fmt: skip
 
 
-def main() -> None:
-    """Writes the document of an application over an empty embedded home to `docs/openapi.json` (or a given path)."""
+def document() -> str:
+    """The document, as `docs/openapi.json` holds it: of an application over an empty embedded home."""
     from tempfile import TemporaryDirectory
 
     from api.bootstrap import migrate
     from api.http.app import create_app
     from api.settings import Settings
 
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("docs/openapi.json")
     with TemporaryDirectory() as home:
         settings = Settings(home=Path(home))
         migrate(settings)
-        document = create_app(settings).extensions[EXTENSION]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+        made = create_app(settings).extensions[EXTENSION]
+    return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
-    main()
+    sys.stdout.write(document())

@@ -68,8 +68,19 @@ def command_schema(
             made = _field(field.type, _annotation(command, field.name), field.name, required=required)
         members[field.name] = made
     members.update(extra or {})
-    members["Meta"] = type("Meta", (), {"unknown": RAISE, "ordered": True})
-    return type(command.__name__, (Schema,), members)
+    return _made(command.__name__, tuple(members), members)
+
+
+def _made(name: str, names: tuple[str, ...], members: dict[str, Any]) -> type[Schema]:
+    """One class per command and set of fields, so that operations which share it share its name in OpenAPI."""
+    known = _MADE.get((name, names))
+    if known is None:
+        meta = type("Meta", (), {"unknown": RAISE})
+        known = _MADE[name, names] = type(name, (Schema,), {**members, "Meta": meta})
+    return known
+
+
+_MADE: dict[tuple[str, tuple[str, ...]], type[Schema]] = {}
 
 
 @cache
@@ -79,7 +90,7 @@ def struct_schema(struct: type[msgspec.Struct]) -> type[Schema]:
         field.name: _field(field.type, _annotation(struct, field.name), field.name, required=field.required)
         for field in msgspec.structs.fields(struct)
     }
-    members["Meta"] = type("Meta", (), {"unknown": RAISE, "ordered": True})
+    members["Meta"] = type("Meta", (), {"unknown": RAISE})
 
     def build(self: Schema, data: dict[str, Any], **kwargs: Any) -> msgspec.Struct:
         return struct(**data)

@@ -31,7 +31,7 @@ from services.log import Idempotency
 __all__ = [
     "Call", "Origin", "Origins", "Place", "check_references", "clinic_state", "course_state", "new_clinic", "new_course",
     "new_lot", "new_patient", "new_staff", "new_visit", "of_clinic", "of_course", "of_diary", "of_lot", "of_patient",
-    "of_sheet", "of_staff", "of_visit", "patient_state", "see_clinic", "see_patient", "see_visit", "sheet_id",
+    "of_sheet", "of_staff", "of_visit", "patient_state", "see_clinic", "see_lot", "see_patient", "see_staff", "see_visit", "sheet_id",
     "timezone_of",
 ]
 
@@ -120,7 +120,7 @@ def patient_state(patient_id: UUID) -> Loaded:
     _origin(patient_id, "patient")
     loaded = wired().services.handling.current(patient, patient_id)
     clinics = principal().clinics
-    if clinics is not None and not clinics & set(loaded.state.care_clinics):
+    if clinics is not None and not clinics & loaded.state.care:
         raise not_found()
     return loaded
 
@@ -154,6 +154,18 @@ def _see_visit_or_patient(infusion_id: UUID) -> None:
         if origin.subject is None:
             raise not_found()
         see_patient(origin.subject)
+
+
+def see_staff(staff_id: UUID) -> None:
+    """Raises the 404 unless the member of staff exists (staff belong to the organisation)."""
+    _origin(staff_id, "staff")
+
+
+def see_lot(clinic_id: UUID, lot_id: UUID) -> None:
+    """Raises the 404 unless the lot is in the cabinet of that clinic and the clinic is one of the caller's."""
+    see_clinic(clinic_id)
+    if _origin(lot_id, "drug_lot").clinic_id != clinic_id:
+        raise not_found()
 
 
 def check_references(body: Mapping[str, Any], place: Place) -> None:
@@ -201,6 +213,14 @@ def acting_clinic(home: UUID | None = None, cared_by: frozenset[UUID] | None = N
     raise Problem(400, "clinic-needed", f"This key has several clinics: say which one acts, in {CLINIC_HEADER}.")
 
 
+def _caring_clinic(state: patient.State) -> UUID:
+    """The acting clinic, which must be one that cares for the patient (else the 404: it does not see them)."""
+    clinic_id = acting_clinic(state.home_clinic_id, state.care)
+    if clinic_id not in state.care:
+        raise not_found()
+    return clinic_id
+
+
 # --- places of commands --------------------------------------------------------------------------
 
 
@@ -242,7 +262,7 @@ def of_patient(call: Call) -> Place:
     """The patient of the path; the act takes place at the acting clinic."""
     patient_id = call.path["patient_id"]
     state = patient_state(patient_id).state
-    clinic_id = acting_clinic(state.home_clinic_id, frozenset(state.care_clinics))
+    clinic_id = _caring_clinic(state)
     return Place(stream_id=patient_id, clinic_id=clinic_id, patient_id=patient_id)
 
 
@@ -257,7 +277,7 @@ def new_course(call: Call) -> Place:
     """A course that begins with its first consultation, for the patient of the body."""
     patient_id = call.body["patient_id"]
     state = patient_state(patient_id).state
-    clinic_id = acting_clinic(state.home_clinic_id, frozenset(state.care_clinics))
+    clinic_id = _caring_clinic(state)
     return Place(stream_id=id_for(call.request_key, "course"), clinic_id=clinic_id, patient_id=patient_id)
 
 
@@ -265,8 +285,7 @@ def of_course(call: Call) -> Place:
     """The course of the path."""
     course_id = call.path["course_id"]
     state = course_state(course_id).state
-    cared_by = frozenset(wired().services.handling.current(patient, state.patient_id).state.care_clinics)
-    clinic_id = acting_clinic(state.clinic_id, cared_by)
+    clinic_id = _caring_clinic(patient_state(state.patient_id).state)
     return Place(stream_id=course_id, clinic_id=clinic_id, patient_id=state.patient_id)
 
 
@@ -274,7 +293,7 @@ def new_visit(call: Call) -> Place:
     """A visit that begins with the arrival of the patient of the body, at the acting clinic."""
     patient_id = call.body["patient_id"]
     state = patient_state(patient_id).state
-    clinic_id = acting_clinic(state.home_clinic_id, frozenset(state.care_clinics))
+    clinic_id = _caring_clinic(state)
     return Place(stream_id=id_for(call.request_key, "infusion"), clinic_id=clinic_id, patient_id=patient_id)
 
 
@@ -308,9 +327,7 @@ def new_lot(call: Call) -> Place:
 def of_lot(call: Call) -> Place:
     """A lot in the cabinet of the path's clinic."""
     clinic_id, lot_id = call.path["clinic_id"], call.path["lot_id"]
-    see_clinic(clinic_id)
-    if _origin(lot_id, "drug_lot").clinic_id != clinic_id:
-        raise not_found()
+    see_lot(clinic_id, lot_id)
     return Place(stream_id=lot_id, clinic_id=clinic_id)
 
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from flask import Response
+from marshmallow import Schema, fields
+
 from api.http import examples as ex
 from api.http.commands import CommandEndpoint, ResourceBlueprint, register_commands
-from api.http.scope import new_clinic, of_clinic
+from api.http.context import principal, wired
+from api.http.reading import answer, read_endpoint
+from api.http.scope import clinic_state, new_clinic, of_clinic, see_clinic
 from domain import clinic
+from projections.clinic_list import opened_clinics
 
 blueprint = ResourceBlueprint("clinics", __name__, url_prefix="/v1", description=__doc__)
 
@@ -67,3 +77,74 @@ COMMANDS = (
 )
 
 register_commands(blueprint, COMMANDS)
+
+
+class ClinicNameSchema(Schema):
+    """A clinic as a list shows it."""
+
+    id = fields.UUID(required=True)
+    clinic_name = fields.String(required=True)
+    timezone = fields.String(required=True, metadata={"description": "IANA name."})
+    fictional = fields.Boolean(required=True)
+
+
+class ClinicsSchema(Schema):
+    """The clinics that the key may see."""
+
+    clinics = fields.List(fields.Nested(ClinicNameSchema), required=True)
+
+
+class ClinicSchema(ClinicNameSchema):
+    """A clinic as it stands now."""
+
+    version = fields.Integer(required=True)
+    rooms = fields.List(fields.Dict(keys=fields.String()), required=True)
+    hours = fields.List(fields.Dict(keys=fields.String()), required=True)
+    closures = fields.List(fields.Dict(keys=fields.String()), required=True)
+    staff = fields.List(fields.Dict(keys=fields.String()), required=True)
+    protocol = fields.Dict(keys=fields.String(), required=True, allow_none=True)
+    price_lists = fields.List(fields.Dict(keys=fields.String()), required=True)
+
+
+_NAME = {"id": ex.CLINIC, "clinic_name": "Harbour Pain Clinic (fictional)", "timezone": "America/Los_Angeles",
+         "fictional": True}
+_CLINIC = {
+    **_NAME, "version": 9, "rooms": [{"room_id": ex.ROOM, "room_name": "Room 1", "added_at": "2026-01-05T08:00:00-08:00",
+                                      "retired_at": None}],
+    "hours": [{"effective_from": "2026-01-05", "hours": [{"weekday": 1, "opens": "08:00:00", "closes": "17:00:00"}],
+               "prime": []}],
+    "closures": [], "staff": [{"staff_id": ex.NURSE, "role": "nurse"}], "protocol": ex.PROTOCOL, "price_lists": [],
+}
+
+
+def _name(clinic_id: UUID, state: clinic.State) -> dict[str, Any]:
+    return {"id": str(clinic_id), "clinic_name": state.clinic_name, "timezone": state.timezone,
+            "fictional": state.fictional}
+
+
+@read_endpoint(blueprint, "/clinics", "list", ClinicsSchema, {"clinics": [_NAME]})
+def list_clinics() -> Response:
+    """List the clinics that the key may see."""
+    mine = principal().clinics
+    if mine is None:
+        with wired().read_side.database.reads.connect() as connection:
+            mine = frozenset(UUID(clinic_id) for clinic_id in opened_clinics(connection))
+    handling = wired().services.handling
+    states = [(clinic_id, handling.current(clinic, clinic_id).state) for clinic_id in sorted(mine)]
+    return answer({"clinics": [_name(clinic_id, state) for clinic_id, state in states if state.is_open]})
+
+
+@read_endpoint(blueprint, HERE, "show", ClinicSchema, _CLINIC, etag=True)
+def show(clinic_id: UUID) -> Response:
+    """Read a clinic as it stands now."""
+    see_clinic(clinic_id)
+    loaded = clinic_state(clinic_id)
+    state: clinic.State = loaded.state
+    body = {
+        **_name(clinic_id, state), "version": loaded.version, "rooms": msgspec.to_builtins(state.rooms),
+        "hours": msgspec.to_builtins(state.hours), "closures": msgspec.to_builtins(state.closures),
+        "staff": [{"staff_id": str(who), "role": role} for who, role in sorted(state.staff)],
+        "protocol": None if state.protocol is None else msgspec.to_builtins(state.protocol),
+        "price_lists": msgspec.to_builtins(state.price_lists),
+    }
+    return answer(body, loaded.version)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from flask import Response
+
 from api.http import examples as ex
 from api.http.commands import CommandEndpoint, ResourceBlueprint, register_commands
 from api.http.corrections import correction_endpoints
-from api.http.scope import new_course, of_course
+from api.http.reading import RECORD, read_endpoint, record_response
+from api.http.scope import course_state, new_course, of_course
 from domain import course
 
 blueprint = ResourceBlueprint("courses", __name__, url_prefix="/v1", description=__doc__)
@@ -77,3 +82,10 @@ COMMANDS = (
 )
 
 register_commands(blueprint, COMMANDS)
+
+
+@read_endpoint(blueprint, HERE, "show", *RECORD, etag=True)
+def show(course_id: UUID) -> Response:
+    """Read a course with all its entries."""
+    state = course_state(course_id).state
+    return record_response("course", course_id, patient_id=state.patient_id, clinic_id=state.clinic_id)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from flask import Response
+
 from api.http import examples as ex
 from api.http.commands import CommandEndpoint, ResourceBlueprint, register_commands
 from api.http.corrections import correction_endpoints
-from api.http.scope import of_diary
+from api.http.reading import RECORD, read_endpoint, record_response
+from api.http.scope import of_diary, see_patient
 from domain import diary
+from domain.kernel import derived_id
 
 blueprint = ResourceBlueprint("diary", __name__, url_prefix="/v1", description=__doc__)
 
@@ -50,3 +56,10 @@ COMMANDS = (
 )
 
 register_commands(blueprint, COMMANDS)
+
+
+@read_endpoint(blueprint, HERE, "show", *RECORD, etag=True)
+def show(patient_id: UUID) -> Response:
+    """Read a patient's diary with all its entries."""
+    see_patient(patient_id)
+    return record_response("diary", derived_id("diary", patient_id), patient_id=patient_id)

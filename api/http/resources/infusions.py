@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from flask import Response
+
 from api.http import examples as ex
 from api.http.commands import CommandEndpoint, ResourceBlueprint, register_commands
 from api.http.corrections import correction_endpoints
-from api.http.scope import new_visit, of_visit
+from api.http.reading import RECORD, read_endpoint, record_response
+from api.http.scope import new_visit, of_visit, see_visit
 from domain.infusion import arrival, departure, drug_run, monitoring, order, side_effects
 
 blueprint = ResourceBlueprint("infusions", __name__, url_prefix="/v1", description=__doc__)
@@ -112,3 +117,10 @@ COMMANDS = (
 )
 
 register_commands(blueprint, COMMANDS)
+
+
+@read_endpoint(blueprint, HERE, "show", *RECORD, etag=True)
+def show(infusion_id: UUID) -> Response:
+    """Read a visit with all its entries."""
+    origin = see_visit(infusion_id)
+    return record_response("infusion", infusion_id, patient_id=origin.subject, clinic_id=origin.clinic_id)

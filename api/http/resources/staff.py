@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from flask import Response
+
 from api.http.commands import CommandEndpoint, ResourceBlueprint, register_commands
-from api.http.scope import new_staff, of_staff
+from api.http.reading import RECORD, read_endpoint, record_response
+from api.http.scope import new_staff, of_staff, see_staff
 from domain import staff
 
 blueprint = ResourceBlueprint("staff", __name__, url_prefix="/v1", description=__doc__)
@@ -29,3 +34,10 @@ COMMANDS = (
 )
 
 register_commands(blueprint, COMMANDS)
+
+
+@read_endpoint(blueprint, HERE, "show", *RECORD, etag=True)
+def show(staff_id: UUID) -> Response:
+    """Read a member of staff with all entries."""
+    see_staff(staff_id)
+    return record_response("staff", staff_id)

@@ -1,0 +1,230 @@
+"""Dashboards: figures by published definitions, each with numerator, denominator, exclusions and its rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from flask import Response
+from marshmallow import Schema, fields, validate
+from sqlalchemy import Connection
+
+from api.http.access import opened
+from api.http.commands import ResourceBlueprint
+from api.http.context import wired
+from api.http.cursors import link_next, read_cursor, write_cursor
+from api.http.fields import Text
+from api.http.problems import Problem
+from api.http.questions import Question, QuestionSchema, question
+from api.http.reading import answer, read_endpoint
+from projections import utilization
+from projections.metrics.figures import Figure, Spread
+from services.log.lookup import records_at
+
+blueprint = ResourceBlueprint("dashboards", __name__, url_prefix="/v1", description=__doc__)
+
+Report = Callable[..., msgspec.Struct]
+
+DASHBOARDS: dict[str, tuple[Report, str]] = {
+    "utilization": (utilization.report, "How rooms and time are used."),
+}
+
+LARGEST_PAGE = 500
+_POSITION = re.compile(r"[a-z]+([0-9]+)")
+
+
+class FigureSchema(Schema):
+    """One number and all that it rests on."""
+
+    metric = fields.String(required=True)
+    value = fields.Float(required=True, allow_none=True, metadata={"description": "Null without a denominator."})
+    unit = fields.String(required=True)
+    numerator = fields.Float(allow_none=True)
+    denominator = fields.Float(allow_none=True)
+    excluded = fields.Dict(keys=fields.String(), values=fields.Integer())
+    n = fields.Integer()
+    definition = fields.String()
+    definition_version = fields.Integer()
+    rows = fields.Dict(keys=fields.String(), metadata={"description": "count, and href of the facts behind."})
+
+
+class DashboardSchema(Schema):
+    """A dashboard. `figures` are by path; those of several clinics stand under `together` and `by_clinic`."""
+
+    dashboard = fields.String(required=True)
+    clinics = fields.List(fields.UUID(), required=True)
+    period = fields.Dict(keys=fields.String(), values=fields.Date(), required=True)
+    as_of = fields.AwareDateTime(required=True)
+    known_at = fields.Integer(required=True, allow_none=True, metadata={"description": "Position; null: everything."})
+    figures = fields.Dict(keys=fields.String(), required=True)
+
+
+class RowsQuerySchema(QuestionSchema):
+    """The dashboard's parameters, and which figure."""
+
+    figure = Text(
+        required=True, longest=200, pattern=r"[A-Za-z0-9_.:-]+",
+        metadata={"description": "The figure's path, as in its `href`.", "example": "together.rooms.actual_utilization"},
+    )
+    cursor = Text(longest=512, pattern=r"[A-Za-z0-9_-]+")
+    limit = fields.Integer(load_default=100, validate=validate.Range(1, LARGEST_PAGE))
+
+
+class RowSchema(Schema):
+    """One fact behind a figure, and the entry of the log that it comes from."""
+
+    fact = fields.String(required=True)
+    in_numerator = fields.Boolean(required=True)
+    position = fields.Integer(required=True)
+    event = fields.String(required=True)
+    stream = fields.UUID(required=True)
+    occurred_at = fields.AwareDateTime(required=True)
+    patient = fields.UUID(allow_none=True)
+
+
+class RowsSchema(Schema):
+    """A page of rows."""
+
+    figure = fields.String(required=True)
+    count = fields.Integer(required=True)
+    rows = fields.List(fields.Nested(RowSchema), required=True)
+
+
+_FIGURE_EXAMPLE = {
+    "metric": "actual_utilization", "value": 0.61, "unit": "share", "numerator": 17568.0, "denominator": 28800.0,
+    "excluded": {}, "n": 142, "interval": None, "method": None, "definition": "actual_utilization",
+    "definition_version": 1, "flags": {}, "rows": {"count": 142, "href": "/v1/dashboards/utilization/rows?figure=..."},
+}
+_EXAMPLE = {
+    "dashboard": "utilization", "clinics": ["0b9d2f34-5c1e-4f0a-8a55-0c6d6a1b7e01"],
+    "period": {"first": "2026-01-05", "last": "2026-04-05"}, "as_of": "2026-04-05T18:00:00+00:00", "known_at": None,
+    "figures": {"together": {"rooms": {"actual_utilization": _FIGURE_EXAMPLE}}},
+}
+_ROWS_EXAMPLE = {
+    "figure": "together.rooms.actual_utilization", "count": 142,
+    "rows": [{"fact": "v48191", "in_numerator": False, "position": 48191, "event": "infusion.patient_roomed.v1",
+              "stream": "6f1c2a52-0b3a-4a1e-9a43-3e5f0a7a9d10", "occurred_at": "2026-03-02T08:58:00-08:00",
+              "patient": "5a7c3e10-9d2b-4f6a-8c1e-2b3d4f5a6c01"}],
+}
+_SAID_ONCE = frozenset({"period", "as_of", "known_at", "clinics"})
+
+
+def _ask(name: str, asked: Question) -> msgspec.Struct:
+    report = DASHBOARDS[name][0]
+    with wired().read_side.database.reads.connect() as connection:
+        return _reported(report, connection, asked)
+
+
+def _reported(report: Report, connection: Connection, asked: Question) -> msgspec.Struct:
+    return report(connection, asked.clinics, asked.period, as_of=asked.as_of, known_at=asked.known_at)
+
+
+def _shown(value: Any, path: str, rows_at: Callable[[str], str]) -> Any:
+    """`value` as JSON; a figure's fact ids become their count and a link."""
+    if isinstance(value, Figure | Spread):
+        fields_ = {
+            field: _shown(getattr(value, field), f"{path}.{field}", rows_at)
+            for field in value.__struct_fields__ if field not in ("rows", "numerator_rows")
+        }
+        return {**fields_, "rows": {"count": len(value.rows), "href": rows_at(path)}}
+    if isinstance(value, msgspec.Struct):
+        return {
+            field: _shown(getattr(value, field), f"{path}.{field}" if path else field, rows_at)
+            for field in value.__struct_fields__ if path or field not in _SAID_ONCE
+        }
+    if isinstance(value, dict):
+        return {str(key): _shown(inner, f"{path}.{key}", rows_at) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(inner, f"{path}.{index}", rows_at) for index, inner in enumerate(value)]
+    return value.isoformat() if isinstance(value, datetime) else msgspec.to_builtins(value)
+
+
+def _dashboard(name: str, query: dict[str, Any]) -> Response:
+    asked = question(query)
+    report = _ask(name, asked)
+    if name == "boosters":
+        opened("dashboard.boosters")
+
+    def rows_at(path: str) -> str:
+        return f"/v1/dashboards/{name}/rows?{urlencode({**_fixed(asked), 'figure': path})}"
+
+    return answer({
+        "dashboard": name, "clinics": list(asked.clinics),
+        "period": {"first": asked.period.first.isoformat(), "last": asked.period.last.isoformat()},
+        "as_of": asked.as_of.isoformat(), "known_at": asked.known_at, "figures": _shown(report, "", rows_at),
+    })
+
+
+def _fixed(asked: Question) -> dict[str, str]:
+    """The question with its defaults written out, so that a link opens the same figure later."""
+    fixed = {
+        "clinics": ",".join(asked.clinics), "from": asked.period.first.isoformat(), "to": asked.period.last.isoformat(),
+        "as_of": asked.as_of.isoformat(),
+    }
+    return fixed if asked.known_at is None else {**fixed, "known_at": str(asked.known_at)}
+
+
+def _figure_at(report: msgspec.Struct, path: str) -> Figure | Spread:
+    found: Any = report
+    for step in path.split("."):
+        if isinstance(found, msgspec.Struct):
+            found = getattr(found, step, None) if step in found.__struct_fields__ else None
+        elif isinstance(found, dict):
+            found = found.get(step)
+        elif isinstance(found, list | tuple) and step.isdigit() and int(step) < len(found):
+            found = found[int(step)]
+        else:
+            found = None
+    if not isinstance(found, Figure | Spread):
+        raise Problem(422, "invalid-request", "There is no such figure.", errors=[
+            {"pointer": "/figure", "detail": "No figure of this dashboard has that path."}])
+    return found
+
+
+def _rows(name: str, query: dict[str, Any]) -> Response:
+    figure = _figure_at(_ask(name, question(query)), query["figure"])
+    start = read_cursor(query["cursor"], int)[0] if "cursor" in query else 0
+    page = figure.rows[max(0, start): max(0, start) + query["limit"]]
+    opened(f"dashboard.{name}.rows", count=len(page))
+    counted = set(figure.numerator_rows) if isinstance(figure, Figure) else set()
+    behind = records_at(wired().services.log, [_position(fact) for fact in page])
+    rows = []
+    for fact in page:
+        record = behind.get(_position(fact))
+        if record is not None:
+            rows.append({
+                "fact": fact, "in_numerator": fact in counted, "position": record.position, "event": record.name,
+                "stream": str(record.stream_id), "occurred_at": record.occurred_at.isoformat(),
+                "patient": None if record.subject is None else str(record.subject),
+            })
+    response = answer({"figure": query["figure"], "count": len(figure.rows), "rows": rows})
+    if start + len(page) < len(figure.rows):
+        link_next(response, cursor=write_cursor(start + len(page)))
+    return response
+
+
+def _position(fact: str) -> int:
+    match = _POSITION.match(fact)
+    return int(match.group(1)) if match else 0
+
+
+def _register(name: str, summary: str) -> None:
+    def show(query: dict[str, Any]) -> Response:
+        return _dashboard(name, query)
+
+    def rows(query: dict[str, Any]) -> Response:
+        return _rows(name, query)
+
+    show.__doc__, rows.__doc__ = summary, f"Open a figure of the dashboard {name} into the facts it was made of."
+    read_endpoint(blueprint, f"/dashboards/{name}", name, DashboardSchema, {**_EXAMPLE, "dashboard": name},
+                  query=QuestionSchema)(show)
+    read_endpoint(blueprint, f"/dashboards/{name}/rows", f"{name}_rows", RowsSchema, _ROWS_EXAMPLE,
+                  query=RowsQuerySchema, pages=True)(rows)
+
+
+for _name, (_report, _summary) in DASHBOARDS.items():
+    _register(_name, _summary)
