@@ -1,4 +1,4 @@
-"""A patient's drafts to commands: what repeats is folded, every row is counted once, keys do not depend on resources."""
+"""A patient's drafts to commands: what repeats is folded, every row is counted once, keys follow content."""
 
 from __future__ import annotations
 
