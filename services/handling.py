@@ -180,7 +180,7 @@ class UnknownCommand(TypeError):
 class CommandHandling:
     """`handle` for every command that has a use case. One instance per process, used by all its threads.
 
-    States are immutable, so one cache serves all threads; a stale one cannot do harm, because the save
+    `clock` is the recording clock: edges stamp `Command.now` with it. States are immutable, so one cache serves all threads; a stale one cannot do harm, because the save
     compares the version of every stream that was read or written.
     """
 

@@ -23,8 +23,11 @@ class Connections(Generic[C]):
     """Lends each connection to one thread at a time. No worker threads, so nothing breaks at a fork: a child
     process forgets its parent's connections without closing them and makes its own."""
 
-    def __init__(self, connect: Callable[[], C], *, limit: int = 32, wait_s: float = 5.0) -> None:
+    def __init__(
+        self, connect: Callable[[], C], *, reusable: Callable[[C], bool], limit: int = 32, wait_s: float = 5.0
+    ) -> None:
         self._connect = connect
+        self._reusable = reusable
         self._limit = limit
         self._wait_s = wait_s
         self._start_afresh()
@@ -36,7 +39,7 @@ class Connections(Generic[C]):
 
     @contextmanager
     def lend(self) -> Iterator[C]:
-        """A connection; given back afterwards, or closed if the block raised (its state is then unknown).
+        """A connection; given back afterwards; closed if the block raised and left it unfit for the next.
 
         Raises LogUnavailable when all are in use for longer than `wait_s`.
         """
@@ -54,7 +57,10 @@ class Connections(Generic[C]):
             try:
                 yield connection
             except BaseException:
-                connection.close()
+                if not self._reusable(connection):
+                    connection.close()
+                    raise
+                self._idle.append(connection)
                 raise
             self._idle.append(connection)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -72,8 +73,11 @@ class EventLog:
     def open(self, mode: Mode = "production") -> EventLog:
         """Checks the schema and writes LogOpened if the log is empty.
 
-        Raises SchemaNotMigrated, and WrongLogMode when the log was opened in another mode.
+        Raises SchemaNotMigrated, and WrongLogMode when the log was opened in another mode, or a production log is
+        given a clock of ours (there the database's counts).
         """
+        if mode == "production" and self._clock is not None:
+            raise WrongLogMode("a production log takes its recording clock from the database")
         check_migrated(self.kind, dict(self.recorder.query(
             "SELECT name, digest FROM log.migrations" if self.kind == "postgres"
             else "SELECT name, digest FROM log_migrations"
@@ -91,13 +95,11 @@ class EventLog:
     def _write_opened(self, mode: Mode) -> str:
         now = self._clock.now() if self._clock else datetime.now().astimezone()
         opened = LogOpened(occurred_at=now, mode=mode, log=self.log)
-        try:
+        with suppress(StreamConflict):
             self.append(Append(
                 writes=(StreamWrite(SYSTEM_STREAM, 0, (opened,)),),
                 envelope=Envelope(actor="system", role="system", clinic_id=None, origin="process"),
             ))
-        except StreamConflict:
-            pass
         return self.mode() or mode
 
     # --- writing ---
@@ -108,7 +110,7 @@ class EventLog:
         Raises StreamConflict, ClaimConflict, IdempotencyMismatch, UnknownEvent, InvalidEvent, LogUnavailable.
         """
         new, commit = self._prepare(append)
-        self.store.put(new, commit=commit)  # type: ignore[arg-type]
+        self.store.put(new, commit=commit)
         assert commit.result is not None
         return _appended(append, commit.result, new)
 
@@ -116,7 +118,7 @@ class EventLog:
         """Several appends in one commit (group commit); if one fails, none is written."""
         prepared = [self._prepare(append) for append in appends]
         self.recorder.insert_all([
-            (commit, [self.mapper.to_stored_event(each) for each in new])  # type: ignore[arg-type]
+            (commit, [self.mapper.to_stored_event(each) for each in new])
             for new, commit in prepared
         ])
         return [
@@ -169,14 +171,14 @@ class EventLog:
     def read(
         self, after: int, limit: int, *, names: Iterable[str] | None = None, upto: int | None = None
     ) -> Sequence[Recorded]:
-        topics = self._stored_names(names)
+        topics = self.stored_names(names)
         if names is not None and not topics:
             return []
         rows = self.recorder.select_notifications(after, limit, upto, topics, inclusive_of_start=False)
         return [self.mapper.to_domain_event(row) for row in rows]
 
     def scan(self, after: int, limit: int, *, names: Iterable[str] | None = None) -> Sequence[Scanned]:
-        topics = self._stored_names(names)
+        topics = self.stored_names(names)
         if names is not None and not topics:
             return []
         if isinstance(self.recorder, postgres.LogRecorder):
@@ -233,7 +235,7 @@ class EventLog:
             "position > %s AND position <= %s", (after, _bound(upto)), order="position", limit=limit
         )
 
-    def _stored_names(self, names: Iterable[str] | None) -> Sequence[str]:
+    def stored_names(self, names: Iterable[str] | None) -> Sequence[str]:
         """As stored (older versions included); empty for all."""
         if names is None:
             return ()

@@ -50,25 +50,27 @@ class KeyStore:
     def sealing_key(self, owner: UUID) -> DataKey:
         """The key to seal with for `owner`, made (and committed) if there is none. Raises KeyDestroyed, KekError."""
         self._drop_destroyed()
-        key = self._in_use.get(owner)
+        in_use = self._in_use
+        key = in_use.get(owner)
         if key is None:
-            key = self._find_or_make(owner)
-            self._in_use[owner] = key
-            self._by_id[key.key_id] = key
+            key = in_use[owner] = self._find_or_make(owner)
         return key
 
     def opening_key(self, key_id: str) -> DataKey | None:
         """The key named `key_id`, or None when it has been destroyed (or never was here)."""
         self._drop_destroyed()
-        if key_id not in self._by_id:
-            self.preload([key_id])
-        return self._by_id[key_id]
+        known = self._by_id
+        if key_id not in known:
+            known.update(self._fetch([key_id]))
+        return known[key_id]
 
     def preload(self, key_ids: Iterable[str]) -> None:
         """Fetches many keys at once (a page of a directory)."""
-        wanted = [key_id for key_id in set(key_ids) if key_id not in self._by_id]
+        self._drop_destroyed()
+        known = self._by_id
+        wanted = [key_id for key_id in set(key_ids) if key_id not in known]
         for start in range(0, len(wanted), 500):
-            self._fetch(wanted[start : start + 500])
+            known.update(self._fetch(wanted[start : start + 500]))
 
     def destroy(self, owner: UUID, *, by: str, reason: str) -> int:
         """Destroys every key of `owner`, for ever, in every process within `EPOCH_CHECK_S`; how many there were.
@@ -117,7 +119,11 @@ class KeyStore:
     # --- inside ---
 
     def _drop_destroyed(self) -> None:
-        """Forgets all cached keys once any process has destroyed one."""
+        """Forgets all cached keys once any process has destroyed one.
+
+        The dicts are replaced, not cleared: a thread that fetched a key before its destruction puts it into a dict
+        that nobody reads any more.
+        """
         if time.monotonic() - self._checked < self._epoch_check_s:
             return
         with self._lock:
@@ -128,7 +134,7 @@ class KeyStore:
                 self._epoch = epoch
             self._checked = time.monotonic()
 
-    def _fetch(self, key_ids: Sequence[str]) -> None:
+    def _fetch(self, key_ids: Sequence[str]) -> dict[str, DataKey | None]:
         marks = ", ".join("?" * len(key_ids))
         found: dict[str, DataKey | None] = dict.fromkeys(key_ids)
         for key_id, owner, wrapped, kek_id in self._rows.query(
@@ -136,7 +142,7 @@ class KeyStore:
         ):
             if wrapped is not None:
                 found[key_id] = DataKey(UUID(owner), self._unwrap(owner, wrapped, kek_id, key_id))
-        self._by_id.update(found)
+        return found
 
     def _find_or_make(self, owner: UUID) -> DataKey:
         key = self._find(owner)
@@ -208,7 +214,7 @@ class _Rows(Protocol):
 class _SqliteRows:
     def __init__(self, url: str) -> None:
         self._path = sqlite_path(url)
-        self._connections = Connections(self._connect)
+        self._connections = Connections(self._connect, reusable=lambda connection: not connection.in_transaction)
 
     def _connect(self) -> sqlite3.Connection:
         if not self._path.exists():
@@ -241,12 +247,13 @@ class _SqliteRows:
 class _PostgresRows:
     def __init__(self, url: str) -> None:
         self._url = libpq_url(url)
-        self._connections = Connections(self._connect)
+        self._connections = Connections(self._connect, reusable=lambda connection: False)
 
     def _connect(self) -> psycopg.Connection[Any]:
         try:
             return psycopg.connect(
-                self._url, autocommit=True, connect_timeout=5, options="-c synchronous_commit=on -c statement_timeout=10s"
+                self._url, autocommit=True, connect_timeout=5,
+                options="-c synchronous_commit=on -c statement_timeout=10s",
             )
         except psycopg.OperationalError as error:
             raise LogUnavailable("the key store cannot be reached") from error
@@ -255,7 +262,7 @@ class _PostgresRows:
         for attempt in range(2):
             try:
                 with self._connections.lend() as connection:
-                    return connection.execute(sql.replace("?", "%s"), parameters).fetchall()  # type: ignore[call-overload]
+                    return connection.execute(sql.replace("?", "%s"), parameters).fetchall()
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 self._connections.close()
                 if attempt:
@@ -268,7 +275,7 @@ class _PostgresRows:
             try:
                 with self._connections.lend() as connection, connection.transaction():
                     return [
-                        connection.execute(sql.replace("?", "%s"), parameters).rowcount  # type: ignore[call-overload]
+                        connection.execute(sql.replace("?", "%s"), parameters).rowcount
                         for sql, parameters in work
                     ]
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
@@ -278,7 +285,7 @@ class _PostgresRows:
         raise AssertionError("unreachable")
 
     def scrub(self) -> None:
-        """Removes the row version that still held the wrapped key. Write-ahead log and backups age out by themselves."""
+        """Removes the row version that held the wrapped key; write-ahead log and backups age out by themselves."""
         with self._connections.lend() as connection:
             connection.execute("VACUUM data_keys")
 
@@ -296,7 +303,7 @@ def migrate_keys(url: str) -> bool:
         row = connection.execute("SELECT to_regclass('data_keys')").fetchone()
         if row is not None and row[0] is not None:
             return False
-        connection.execute(script)  # type: ignore[call-overload]
+        connection.execute(script)
         return True
 
 

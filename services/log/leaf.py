@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from hashlib import sha256
 from struct import Struct
-from uuid import UUID
 
 _length = Struct("!i").pack
 _number = Struct("!iq").pack
@@ -24,15 +23,18 @@ def _text(value: str | bytes | None) -> bytes:
     return _length(len(data)) + data
 
 
-def _uuid(value: UUID | None) -> bytes:
-    return _NULL if value is None else b"\x00\x00\x00\x10" + value.bytes
+def _uuid(value: bytes | None) -> bytes:
+    return _NULL if value is None else b"\x00\x00\x00\x10" + value
 
 
 def common_part(
-    *, log: str, recorded_us: int, clinic_id: UUID | None, subject: UUID | None, actor: str, role: str, origin: str,
-    correlation_id: UUID | None, causation_id: UUID | None, command_id: UUID | None,
+    *, log: str, recorded_us: int, clinic_id: bytes | None, subject: bytes | None, actor: str, role: str, origin: str,
+    correlation_id: bytes | None, causation_id: bytes | None, command_id: bytes | None,
 ) -> bytes:
-    """The beginning of the entry, the same for all events of one commit (the 0x00 of a leaf included)."""
+    """The beginning of the entry, the same for all events of one commit (the 0x00 of a leaf included).
+
+    Ids are their 16 bytes.
+    """
     return b"".join((
         _TAG, _text(log), _number(8, recorded_us), _uuid(clinic_id), _uuid(subject), _text(actor), _text(role),
         _text(origin), _uuid(correlation_id), _uuid(causation_id), _uuid(command_id),
@@ -40,11 +42,11 @@ def common_part(
 
 
 def leaf_hash(
-    common: bytes, *, position: int, clinic_seq: int, stream_id: UUID, version: int, name: str, claims: str | None,
-    payload: bytes,
+    common: bytes, *, position: int, clinic_seq: int, stream_id: bytes, version: int, name: str, claims: str | None,
+    payload: str | bytes,
 ) -> bytes:
     """The leaf of one event."""
     return sha256(b"".join((
-        common, _number(8, position), _number(8, clinic_seq), b"\x00\x00\x00\x10", stream_id.bytes,
+        common, _number(8, position), _number(8, clinic_seq), b"\x00\x00\x00\x10", stream_id,
         _number(8, version), _text(name), _text(claims), _text(payload),
     ))).digest()

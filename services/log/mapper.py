@@ -128,8 +128,10 @@ class LogMapper(LibraryMapper[UUID]):
         except (UnknownEvent, UnreadableEvent) as error:
             error.position, error.name = stored_event.id, stored_event.topic
             raise
+        stream_id = stored_event.originator_id
+        assert isinstance(stream_id, UUID)
         return Recorded(
-            stored_event.id, stored_event.originator_id, stored_event.originator_version, name, event,
+            stored_event.id, stream_id, stored_event.originator_version, name, event,
             event.occurred_at, moment(stored_event.recorded_us), stored_event.actor, stored_event.role,
             stored_event.clinic_id, stored_event.clinic_seq, stored_event.subject, stored_event.origin,
             stored_event.correlation_id, stored_event.causation_id, stored_event.command_id, stored_event.leaf_hash,

@@ -172,7 +172,7 @@ def _ensure_roles(connection: psycopg.Connection[Any]) -> None:
             if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
                 break
             try:
-                connection.execute(statement)  # type: ignore[call-overload]
+                connection.execute(statement)
             except psycopg.errors.InsufficientPrivilege:
                 wanted = "; ".join(_ROLES.values())
                 raise MigrationRefused(f"role {role} is missing; as an administrator run: {wanted}") from None
@@ -189,7 +189,7 @@ def _apply_postgres(connection: psycopg.Connection[Any]) -> list[str]:
     applied = dict(connection.execute("SELECT name, digest FROM log.migrations").fetchall())
     pending = _pending("postgres", applied)
     for step in pending:
-        connection.execute(step.sql)  # type: ignore[call-overload]
+        connection.execute(step.sql)
         connection.execute("INSERT INTO log.migrations (name, digest) VALUES (%s, %s)", (step.name, step.digest))
     return [step.name for step in pending]
 

@@ -21,7 +21,7 @@ from psycopg.rows import DictRow, dict_row
 from services.log import wire
 from services.log.connections import Connections
 from services.log.mapper import moment
-from services.log.rows import COLUMNS, Commit, CommitResult, StoredRow, plain_commit
+from services.log.rows import COLUMNS, Commit, CommitResult, Query, StoredRow, plain_commit
 from services.log.shapes import ClaimConflict, LogError, LogUnavailable, StreamConflict, WrongLogMode
 from services.log.urls import libpq_url
 
@@ -50,7 +50,7 @@ class LogDatastore(PostgresDatastore):
             user=str(parts.get("user", "")), password=str(parts.get("password", "")), schema="log",
             enable_db_functions=False,
         )
-        self.connections: Connections[wire.AppendConnection] = Connections(self._connect, limit=limit)
+        self.connections = Connections(self._connect, reusable=_reusable, limit=limit)
 
     def _connect(self) -> wire.AppendConnection:
         connection = wire.AppendConnection.connect(
@@ -75,6 +75,10 @@ class LogDatastore(PostgresDatastore):
     def close(self) -> None:
         with suppress(AttributeError):
             self.connections.close()
+
+
+def _reusable(connection: Connection[Any]) -> bool:
+    return not connection.closed and connection.pgconn.transaction_status == psycopg.pq.TransactionStatus.IDLE
 
 
 class LogRecorder(PostgresApplicationRecorder):
@@ -120,7 +124,8 @@ class LogRecorder(PostgresApplicationRecorder):
             commit.result = result
 
     def _attempt(
-        self, action: Callable[[wire.AppendConnection], _T], done_already: Callable[[wire.AppendConnection], _T | None] | None
+        self, action: Callable[[wire.AppendConnection], _T],
+        done_already: Callable[[wire.AppendConnection], _T | None] | None,
     ) -> _T:
         """Runs `action`; when the connection is lost, finds out whether it was done, and if not runs it again."""
         deadline = time.monotonic() + PATIENCE_S
@@ -186,11 +191,13 @@ class LogRecorder(PostgresApplicationRecorder):
     ) -> Sequence[Notification]:
         """The log in order of position."""
         after = 0 if start is None else start - 1 if inclusive_of_start else start
-        condition, parameters = "position > %s", [after]
+        condition = "position > %s"
+        parameters: list[Any] = [after]
         if stop is not None:
             condition, parameters = condition + " AND position <= %s", [*parameters, stop]
         if topics:
-            condition, parameters = condition + " AND name = ANY(%s)", [*parameters, list(topics)]  # type: ignore[list-item]
+            condition += " AND name = ANY(%s)"
+            parameters = [*parameters, list(topics)]
         return self.select_rows(condition, tuple(parameters), order="position", limit=limit)
 
     def select_rows(
@@ -207,10 +214,19 @@ class LogRecorder(PostgresApplicationRecorder):
 
         def read(connection: Connection[Any]) -> list[tuple[Any, ...]]:
             with connection.cursor(binary=True) as cursor:
-                cursor.execute(statement, parameters, prepare=True)  # type: ignore[call-overload]
+                cursor.execute(statement, parameters, prepare=True)
                 return cursor.fetchall()
 
         return self._attempt(read, None)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Query]:
+        """Queries that all see one state of the log."""
+        with self.datastore.connections.lend() as connection:
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            with connection.cursor(binary=True) as cursor:
+                yield lambda statement, parameters=(): cursor.execute(statement, parameters).fetchall()
+            connection.execute("ROLLBACK")
 
     def max_notification_id(self) -> int | None:
         rows = self.query(f"SELECT max(position) FROM log.{self.log}_events")
@@ -229,8 +245,6 @@ class LogRecorder(PostgresApplicationRecorder):
 
 class LogFactory(PostgresFactory):
     """The library's factory, for an environment it might be configured by; refuses what would break the log."""
-
-    application_recorder_class = LogRecorder
 
     def __init__(self, env: Environment, url: str) -> None:
         env.setdefault("POSTGRES_DBNAME", "-")
@@ -276,6 +290,8 @@ def _translate(error: psycopg.Error) -> Exception | None:
         return WrongLogMode(error.diag.message_primary or "")
     if state in ("55P03", "57014"):
         return LogUnavailable("the log was busy for too long; nothing was written")
+    if (state or "")[:2] in ("53", "58"):
+        return LogUnavailable(f"the log's database is short of resources: {error}")
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and (state or "57P01")[:2] in ("57", "08"):
         return None
     return LogError(f"the database refused: {error}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
@@ -11,6 +12,13 @@ from eventsourcing.persistence import Notification, StoredEvent
 
 from domain.kernel import Claim, Envelope, Release
 from services.log.shapes import Idempotency
+
+
+class Query(Protocol):
+    """Runs one of our own statements (`%s` marks parameters, tables are `log.<name>`) and gives all its rows."""
+
+    def __call__(self, statement: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]: ...
+
 
 FOREVER_US = 9_223_372_036_854_775_807
 """`ends_us` of a claim that lasts until it is released."""

@@ -24,7 +24,7 @@ from domain.kernel import Claim, Release
 from services.log.connections import Connections
 from services.log.leaf import common_part, leaf_hash
 from services.log.mapper import micros, moment
-from services.log.rows import COLUMNS, FOREVER_US, Commit, CommitResult, StoredRow, plain_commit
+from services.log.rows import COLUMNS, FOREVER_US, Commit, CommitResult, Query, StoredRow, plain_commit
 from services.log.shapes import ClaimConflict, LogUnavailable, SchemaNotMigrated, StreamConflict, WrongLogMode
 
 BUSY_TIMEOUT_S = 10.0
@@ -36,7 +36,7 @@ class LogDatastore(SQLiteDatastore):
 
     def __init__(self, path: Path, *, limit: int = 64) -> None:
         self.path = path
-        self.connections: Connections[sqlite3.Connection] = Connections(self._connect, limit=limit)
+        self.connections: Connections[sqlite3.Connection] = Connections(self._connect, reusable=_reusable, limit=limit)
         super().__init__(db_name=str(path))
 
     def _connect(self) -> sqlite3.Connection:
@@ -64,13 +64,12 @@ class LogDatastore(SQLiteDatastore):
                 raise LogUnavailable("the log was busy for too long; nothing was written") from error
             try:
                 yield SQLiteCursor(connection.cursor())
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            try:
                 connection.execute("COMMIT" if commit else "ROLLBACK")
             except sqlite3.OperationalError as error:
                 raise LogUnavailable(f"the log could not be written: {error}") from error
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
     @contextmanager
     def get_connection(self, *, commit: bool) -> Iterator[SQLiteConnection]:
@@ -81,6 +80,10 @@ class LogDatastore(SQLiteDatastore):
     def close(self) -> None:
         with suppress(AttributeError):
             self.connections.close()
+
+
+def _reusable(connection: sqlite3.Connection) -> bool:
+    return not connection.in_transaction
 
 
 class LogRecorder(SQLiteApplicationRecorder):
@@ -147,12 +150,13 @@ class LogRecorder(SQLiteApplicationRecorder):
     ) -> Sequence[Notification]:
         """The log in order of position."""
         after = 0 if start is None else start - 1 if inclusive_of_start else start
-        condition, parameters = "position > ?", [after]
+        condition = "position > ?"
+        parameters: list[Any] = [after]
         if stop is not None:
             condition, parameters = condition + " AND position <= ?", [*parameters, stop]
         if topics:
             condition += f" AND name IN ({', '.join('?' * len(topics))})"
-            parameters = [*parameters, *topics]  # type: ignore[list-item]
+            parameters = [*parameters, *topics]
         return self.select_rows(condition, tuple(parameters), order="position", limit=limit)
 
     def select_rows(
@@ -173,6 +177,14 @@ class LogRecorder(SQLiteApplicationRecorder):
             except sqlite3.OperationalError as error:
                 raise LogUnavailable(f"the log could not be read: {error}") from error
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Query]:
+        """Queries that all see one state of the log."""
+        with self.datastore.transaction(commit=False) as cursor:
+            yield lambda statement, parameters=(): cursor.sqlite_cursor.execute(
+                statement.replace("%s", "?").replace("log.", ""), parameters
+            ).fetchall()
+
     def max_notification_id(self) -> int:
         found: int | None = self.query(f"SELECT max(position) FROM {self.log}_events")[0][0]
         return found or 0
@@ -180,8 +192,6 @@ class LogRecorder(SQLiteApplicationRecorder):
 
 class LogFactory(SQLiteFactory):
     """The library's factory, building our datastore and recorder."""
-
-    application_recorder_class = LogRecorder
 
     def __init__(self, env: Environment, path: Path) -> None:
         env.setdefault("SQLITE_DBNAME", str(path))
@@ -281,9 +291,10 @@ class _Appending:
         clinic, subject = _text(envelope.clinic_id), _text(envelope.subject)
         ids = (_text(envelope.correlation_id), _text(envelope.causation_id), _text(envelope.command_id))
         common = common_part(
-            log=self._log, recorded_us=recorded_us, clinic_id=envelope.clinic_id, subject=envelope.subject,
-            actor=envelope.actor, role=envelope.role, origin=envelope.origin, correlation_id=envelope.correlation_id,
-            causation_id=envelope.causation_id, command_id=envelope.command_id,
+            log=self._log, recorded_us=recorded_us, clinic_id=_bytes(envelope.clinic_id),
+            subject=_bytes(envelope.subject), actor=envelope.actor, role=envelope.role, origin=envelope.origin,
+            correlation_id=_bytes(envelope.correlation_id), causation_id=_bytes(envelope.causation_id),
+            command_id=_bytes(envelope.command_id),
         )
         clinic_seq = 0
         if clinic is not None:
@@ -298,7 +309,7 @@ class _Appending:
                 position += 1
                 clinic_seq += clinic is not None
                 leaf = leaf_hash(
-                    common, position=position, clinic_seq=clinic_seq, stream_id=stream_id, version=version,
+                    common, position=position, clinic_seq=clinic_seq, stream_id=stream_id.bytes, version=version,
                     name=stored.topic, claims=claims, payload=stored.state,
                 )
                 rows.append((
@@ -363,6 +374,10 @@ SELECT a.holder, a.starts_us, a.ends_us
 
 def _text(value: UUID | None) -> str | None:
     return None if value is None else str(value)
+
+
+def _bytes(value: UUID | None) -> bytes | None:
+    return None if value is None else value.bytes
 
 
 def _row(values: Sequence[Any]) -> StoredRow:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from struct import Struct
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import psycopg
@@ -47,7 +47,7 @@ def append(connection: AppendConnection, log: str, parameters: Sequence[bytes | 
     pgconn = connection.pgconn
     if connection.prepared_for != log:
         _prepare(connection, log)
-    result = pgconn.exec_prepared(_STATEMENT, parameters, _FORMATS, pq.Format.BINARY)
+    result = pgconn.exec_prepared(_STATEMENT, cast("Any", parameters), _FORMATS, pq.Format.BINARY)
     if result.status != pq.ExecStatus.TUPLES_OK:
         if pgconn.status != pq.ConnStatus.OK:
             raise psycopg.OperationalError("the connection was lost while appending")

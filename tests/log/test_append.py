@@ -144,7 +144,7 @@ def test_secrets_are_sealed_in_the_row_and_opened_only_by_an_unsealer(event_log:
 
 
 def test_what_could_not_be_read_back_is_not_written(event_log: EventLog) -> None:
-    naive = SedationScored(occurred_at=datetime(2026, 1, 1), scale="rass", score=0)
+    naive = SedationScored(occurred_at=NOW.replace(tzinfo=None), scale="rass", score=0)
     wrong = SedationScored(occurred_at=NOW, scale="rass", score="deep")  # type: ignore[arg-type]
     for event in (naive, wrong):
         with pytest.raises(InvalidEvent):
