@@ -97,20 +97,20 @@ class Visit:
         self.facts = facts or ready_facts()
         self.events: list[Event] = []
 
-    def decide(self, at: str, kind: type[Command], *, now: str | None = None, late_reason: str | None = None,
+    def decide(self, at: str, kind: type[Command], /, *, now: str | None = None, late_reason: str | None = None,
                by: Actor = BY_NURSE, **fields: Any) -> Decision:
         command = kind(by=by, now=clock(now or at), at=clock(at), late_reason=late_reason, **fields)
         return decide(self.state, command, self.facts)
 
-    def do(self, at: str, kind: type[Command], **fields: Any) -> Decision:
+    def do(self, at: str, kind: type[Command], /, **fields: Any) -> Decision:
         decision = self.decide(at, kind, **fields)
         self.record(*decision.events)
         return decision
 
-    def late(self, at: str, kind: type[Command], *, now: str, **fields: Any) -> Decision:
+    def late(self, at: str, kind: type[Command], /, *, now: str, **fields: Any) -> Decision:
         return self.do(at, kind, now=now, late_reason="charted afterwards", **fields)
 
-    def refused(self, error: type[DomainError], at: str, kind: type[Command], **fields: Any) -> DomainError:
+    def refused(self, error: type[DomainError], at: str, kind: type[Command], /, **fields: Any) -> DomainError:
         with pytest.raises(DomainError) as caught:
             self.decide(at, kind, **fields)
         assert type(caught.value) is error, (caught.value, caught.value.data)
