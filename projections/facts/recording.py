@@ -107,7 +107,7 @@ class FactRecorder:
             found = openers.get(name)
             if found is not None:
                 table, opener = found
-                working.open(table, **opener(scanned))
+                working.open_row(table, opener(scanned))
             elif name in CORRECTIONS:
                 self.correct(scanned, working)
 
