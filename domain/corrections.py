@@ -98,7 +98,15 @@ def apply_correction(event: E, corrections: Mapping[str, Any], sealed: Mapping[s
 def _converted(before: Any, value: Any, kind: Any) -> Any:
     if isinstance(before, msgspec.Struct) and isinstance(value, Mapping):
         value = {**msgspec.to_builtins(before), **value}
-    return msgspec.convert(value, kind)
+    changed = msgspec.convert(value, kind)
+    if naive(changed):
+        raise ValueError("a moment without an offset cannot be ordered")
+    return changed
+
+
+def naive(value: Any) -> bool:
+    """Whether `value` is a moment without an offset: entries could no longer be put in order by it."""
+    return isinstance(value, datetime) and value.tzinfo is None
 
 
 def standing(recorded: Iterable[tuple[int, Event]]) -> tuple[Entry, ...]:

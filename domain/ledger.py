@@ -14,8 +14,8 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from domain.corrections import AmendEntry, Entry, EntryAmended, EntryStruck, StrikeEntry, apply_correction
-from domain.kernel import DomainError, Event, secret_fields
+from domain.corrections import AmendEntry, Entry, EntryAmended, EntryStruck, StrikeEntry, apply_correction, naive
+from domain.kernel import FUTURE_TOLERANCE, DomainError, Event, InTheFuture, secret_fields
 
 
 class EntryNotFound(DomainError):
@@ -96,9 +96,13 @@ def corrected(event: Event, corrections: dict[str, Any]) -> Event:
         part = isinstance(getattr(event, name, None), msgspec.Struct) and isinstance(value, dict)
         fields[name] = {**fields.get(name, {}), **value} if part else value
     try:
-        return msgspec.convert(fields, type(event))
+        standing = msgspec.convert(fields, type(event))
     except (msgspec.ValidationError, ValueError) as error:
         raise CorrectionNotValid(reason=str(error), pointer="/corrections") from error
+    for name in corrections:
+        if naive(getattr(standing, name, None)):
+            raise CorrectionNotValid(reason="a moment without an offset", pointer=f"/corrections/{name}")
+    return standing
 
 
 def evolve_in_order(state: S, version: int, event: Event, blank: S, apply: Callable[[S, Entry], S]) -> S:
@@ -125,7 +129,8 @@ def entry_of(entries: Entries, version: int) -> Entry:
 def decide_amendment(entries: Entries, command: AmendEntry) -> tuple[EntryAmended, Event]:
     """The amendment and the entry as it will stand; the caller checks its own rules on the latter.
 
-    Raises EntryNotFound, EntryAlreadyStruck, UnknownFieldInCorrection, CorrectionNotValid, NothingToCorrect.
+    Raises EntryNotFound, EntryAlreadyStruck, UnknownFieldInCorrection, CorrectionNotValid, InTheFuture,
+    NothingToCorrect.
     """
     event = entry_of(entries, command.entry).event
     secrets = secret_fields(type(event))
@@ -133,6 +138,9 @@ def decide_amendment(entries: Entries, command: AmendEntry) -> tuple[EntryAmende
         if name not in type(event).__struct_encode_fields__:
             raise UnknownFieldInCorrection(field=name, pointer=f"/corrections/{name}")
     standing = corrected(event, command.corrections)
+    if standing.occurred_at > command.now + FUTURE_TOLERANCE:
+        raise InTheFuture(
+            at=standing.occurred_at.isoformat(), now=command.now.isoformat(), pointer="/corrections/occurred_at")
     if standing == event:
         raise NothingToCorrect(entry=command.entry, pointer="/corrections")
     clear = {name: value for name, value in command.corrections.items() if name not in secrets}

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-
 from domain.kernel import Code, Event, Role, Secret
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from domain.corrections import AmendEntry, EntryAmended, EntryStruck, StrikeEntry
-from domain.ledger import EntryAlreadyStruck, EntryNotFound, UnknownFieldInCorrection
+from domain.kernel import InTheFuture
+from domain.ledger import CorrectionNotValid, EntryAlreadyStruck, EntryNotFound, UnknownFieldInCorrection
 from domain.patient.history import (
     AdjunctNotFound,
     AdjunctTherapyEnded,
@@ -127,6 +128,9 @@ def test_a_struck_condition_is_gone_and_may_be_recorded_again() -> None:
     ({"condition": "gout"}, UnknownCode, "/corrections/condition"),
     ({"onset_on": "2031-01-01"}, DateNotValid, "/corrections/onset_on"),
     ({"colour": "red"}, UnknownFieldInCorrection, "/corrections/colour"),
+    ({"occurred_at": "2026-03-02T10:00:00"}, CorrectionNotValid, "/corrections/occurred_at"),
+    ({"occurred_at": "2026-03-02T16:03:00Z"}, InTheFuture, "/corrections/occurred_at"),
+    ({"onset_on": "yesterday"}, CorrectionNotValid, "/corrections"),
 ])
 def test_a_corrected_entry_keeps_the_rules(corrections: dict[str, Any], error: type[Any], pointer: str) -> None:
     amending = ask(AmendEntry, entry=3, corrections=corrections, reason_code="typing_error")
@@ -140,6 +144,14 @@ def test_what_is_put_right_by_a_new_entry_is_neither_amended_nor_struck() -> Non
     amending = ask(AmendEntry, entry=1, corrections={"sex": "male"}, reason_code="typing_error")
     a_patient().when(decide, amending).then_refused(NotCorrectable, entry_name=registered().NAME)
     a_patient().when(decide, ask(StrikeEntry, entry=9, reason_code="duplicate")).then_refused(EntryNotFound)
+
+
+def test_an_old_amendment_that_no_longer_fits_does_not_make_the_record_unreadable() -> None:
+    """Whatever was once written: a moment without an offset would stop every later fold."""
+    odd = EntryAmended(
+        occurred_at=AT, entry=3, entry_name=CRPS.NAME, reason_code="typing_error",
+        corrections={"occurred_at": "2026-03-02T10:00:00", "onset_on": 7, "gone": 1, "icd10": "G90.512"})
+    assert a_patient(CRPS, odd).state.conditions[0].icd10 == "G90.512"
 
 
 def test_other_needs_its_words() -> None:
