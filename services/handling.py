@@ -180,8 +180,8 @@ class UnknownCommand(TypeError):
 class CommandHandling:
     """`handle` for every command that has a use case. One instance per process, used by all its threads.
 
-    `clock` is the recording clock: edges stamp `Command.now` with it. States are immutable, so one cache serves all threads; a stale one cannot do harm, because the save
-    compares the version of every stream that was read or written.
+    `clock` is the recording clock: edges stamp `Command.now` with it. States are immutable, so one cache serves all
+    threads; a stale one cannot do harm, because the save compares the version of every stream read or written.
     """
 
     def __init__(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
-from uuid import UUID, uuid4
+from datetime import UTC, timedelta
+from uuid import uuid4
 
 import pytest
 
+from domain.corrections import EntryAmended
 from domain.infusion.monitoring import SedationScored
-from domain.kernel import Envelope, Event, Sealed
+from domain.kernel import Event, Sealed
 from domain.patient.registration import DemographicsCorrected
 from services.log import (
     ANY_VERSION,
@@ -20,26 +21,9 @@ from services.log import (
     KeyUnsealer,
     StreamConflict,
     StreamWrite,
+    UnknownEvent,
 )
-
-NOW = datetime(2026, 3, 2, 9, 30, tzinfo=timezone(timedelta(hours=-7)))
-
-
-def scored(score: int = -1) -> SedationScored:
-    return SedationScored(occurred_at=NOW, scale="rass", score=score)
-
-
-def renamed(family_name: str) -> DemographicsCorrected:
-    return DemographicsCorrected(occurred_at=NOW, family_name=family_name, reason_code="typing_error")
-
-
-def by_nurse(**more: object) -> Envelope:
-    return Envelope(actor="staff:1", role="nurse", **{"clinic_id": None, **more})  # type: ignore[arg-type]
-
-
-def append(log: EventLog, stream: UUID, expected: int, *events: Event, envelope: Envelope | None = None) -> int:
-    done = log.append(Append(writes=(StreamWrite(stream, expected, events),), envelope=envelope or by_nurse()))
-    return done.last_position
+from tests.log.given import NOW, append, by_nurse, renamed, scored
 
 
 def test_what_was_appended_is_read_back_with_its_envelope(event_log: EventLog) -> None:
@@ -76,7 +60,7 @@ def test_a_writer_that_was_not_first_is_told(event_log: EventLog) -> None:
     assert (conflict.value.expected, conflict.value.actual) == (0, 1)
     with pytest.raises(StreamConflict):
         append(event_log, stream, 7, scored())
-    assert append(event_log, stream, ANY_VERSION, scored()) == 3
+    assert append(event_log, stream, ANY_VERSION, scored()).last_position == 3
     assert [record.version for record in event_log.read_stream(stream)] == [1, 2]
 
 
@@ -150,3 +134,36 @@ def test_what_could_not_be_read_back_is_not_written(event_log: EventLog) -> None
         with pytest.raises(InvalidEvent):
             append(event_log, uuid4(), 0, event)
     assert event_log.head() == 1
+
+
+def test_an_event_outside_the_catalogue_is_refused_on_write_and_on_read(event_log: EventLog) -> None:
+    class HouseBurnt(Event, frozen=True, kw_only=True):
+        NAME = "clinic.house_burnt.v1"
+
+    class Impostor(Event, frozen=True, kw_only=True):
+        NAME = "infusion.sedation_scored.v1"
+
+    for stranger in (HouseBurnt(occurred_at=NOW), Impostor(occurred_at=NOW)):
+        with pytest.raises(UnknownEvent):
+            append(event_log, uuid4(), 0, stranger)
+    with pytest.raises(UnknownEvent):
+        event_log.read(0, 10, names=["clinic.house_burnt.v1"])
+    with pytest.raises(UnknownEvent):
+        event_log.mapper.decode("os.path:join", b"{}")
+
+
+def test_an_amendment_names_real_fields_and_secrets_only_sealed(event_log: EventLog) -> None:
+    stream = uuid4()
+    append(event_log, stream, 0, renamed("Garcia"))
+
+    def amendment(**more: object) -> EntryAmended:
+        return EntryAmended(
+            occurred_at=NOW, entry=1, entry_name="patient.demographics_corrected.v1", reason_code="typing_error", **more
+        )
+
+    for wrong in ({"corrections": {"colour": "red"}}, {"corrections": {"family_name": "plain"}}, {"sealed": {"sex": "f"}}):
+        with pytest.raises(InvalidEvent):
+            append(event_log, stream, 1, amendment(**wrong))
+    append(event_log, stream, 1, amendment(corrections={"sex": "f"}, sealed={"family_name": "Garcia"}))
+    stored = event_log.read_stream(stream)[1].event
+    assert isinstance(stored, EntryAmended) and isinstance(stored.sealed["family_name"], Sealed)
