@@ -122,7 +122,7 @@ def migrate(settings: Settings) -> list[str]:
     if migrate_keys(urls.keys):
         applied.append("keys")
     applied += [f"views {revision}" for revision in views_migrations.migrate(urls.views_migration)]
-    services = build_services(settings)
+    services = _connect(settings, None)  # not opened: a log's first event says its mode, and that is not ours to say
     try:
         read_side = build_read_side(settings, services)
         try:
@@ -140,13 +140,18 @@ def build_services(settings: Settings, *, clock: Clock | None = None, mode: Mode
     Without `mode` a log keeps the one that it was opened with; an empty one is opened for production. Raises
     WrongLogMode (a simulation where the settings forbid it), SchemaNotMigrated, LogUnavailable, KekError.
     """
+    services = _connect(settings, clock)
+    wanted = mode or _kept_mode(services.log, settings)
+    services.log.open(wanted)
+    services.access.log.open(wanted)
+    return services
+
+
+def _connect(settings: Settings, clock: Clock | None) -> Services:
     urls = Urls.of(settings)
     keys = KeyStore(urls.keys, key_encryption(settings))
     log = EventLog(urls.log, keys=keys, clock=clock)
     access_log = EventLog(urls.log, log="access", keys=keys, clock=clock)
-    wanted = mode or _kept_mode(log, settings)
-    log.open(wanted)
-    access_log.open(wanted)
     unsealer = KeyUnsealer(keys, log.upcasters)
     used_clock = clock or SystemClock()
     handling = CommandHandling(log, used_clock, use_cases(log))

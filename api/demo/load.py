@@ -10,15 +10,20 @@ import time as wall
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
+from api.bootstrap import build_services, migrate
 from api.demo import episodes
 from api.demo.body import Body
 from api.demo.clinics import Clinic, open_clinics
+from api.demo.clock import MovableClock
 from api.demo.journey import Patient
 from api.demo.parameters import CONDITION_MIX
 from api.demo.parameters import PARAMETERS as P
 from api.demo.world import World
+from api.fhir.importing import FhirImport
+from api.settings import Settings
 from domain.patient.history import ConditionRecorded, RecordCondition
 from domain.patient.registration import PatientRegistered, RegisterPatient
 
@@ -46,6 +51,41 @@ class Summary:
     done: dict[str, int]
     refused: dict[str, int]
     seconds: float
+
+
+class DemoRefused(Exception):
+    """The database already holds something; a demo is only ever loaded into an empty one."""
+
+
+EXPORT = Path(__file__).resolve().parents[2] / "data" / "fhir"
+"""The repository's copy of a FHIR export by other software (see its README)."""
+
+ID_KEY = b"the demo's patients are fictional; their pseudonyms need no secret"
+
+
+def load(
+    settings: Settings, *, seed: int = 2026, scale: float = 1.0,
+    progress: Callable[[float, str], None] = lambda share, label: None,
+) -> Summary:
+    """Migrates, then fills the empty database of `settings`; a simulation log, which production refuses.
+
+    Raises DemoRefused when the log holds anything already.
+    """
+    migrate(settings)
+    clock = MovableClock(FIRST_DAY)
+    services = build_services(settings, clock=clock, mode="simulation")
+    try:
+        if services.log.head() > 1:
+            raise DemoRefused(f"the log already holds {services.log.head():,} events")
+        importer = FhirImport(services, services.log, id_key=ID_KEY)
+
+        def import_export(clinic_id: UUID) -> object:
+            return importer.run(EXPORT, clinic_for=lambda patient: clinic_id, now=clock.now)
+
+        world = World(services, services.log, clock, seed)
+        return live(world, import_export, scale, progress)
+    finally:
+        services.close()
 
 
 def live(
