@@ -61,6 +61,15 @@ def window(log: LogReader, group: Group, names: frozenset[str], after: int, limi
         return Window(entries, entries[-1].position)
 
 
+def wants(log: LogReader, group: Group, names: frozenset[str], at: int) -> bool:
+    """Whether the entry at `at`, which cannot be decoded, is one of `names`."""
+    try:
+        read(log, group, at - 1, 1, names)
+    except Exception as error:
+        return getattr(error, "position", None) == at
+    return False
+
+
 class GroupRunner:
     """Applies a group's batches through one session, in the epoch in which it leads."""
 
@@ -124,7 +133,7 @@ class GroupRunner:
                     cursor.advance(found.entries, found.upto)
         if found.spoiled is not None:
             self._isolate_spoiled(found)
-        return len(found.entries)
+        return len(found.entries) + (found.spoiled is not None)
 
     def _cursors(self, standings: Iterable[Standing]) -> list[Cursor]:
         cursors = []
@@ -144,18 +153,11 @@ class GroupRunner:
         standings = dict(self._cohorts()).get(at - 1, ())
         with self.session.transaction():
             for cursor in self._cursors(standings):
-                if not self._wants(cursor.projection.names, at):
+                if not wants(self.log, self.group, cursor.projection.names, at):
                     cursor.advance((), at)
                 else:
                     name = str(getattr(found.spoiled, "name", "") or "?")
                     cursor.fail(poisoned(at, name, found.spoiled, discreet=cursor.discreet))
-
-    def _wants(self, names: frozenset[str], at: int) -> bool:
-        try:
-            read(self.log, self.group, at - 1, 1, names)
-        except Exception as error:
-            return getattr(error, "position", None) == at
-        return False
 
 
 def _is_due(standing: Standing, now_us: int) -> bool:

@@ -17,9 +17,9 @@ from sqlalchemy.exc import OperationalError
 
 from domain.ports import LogReader
 from projections.engine import positions, tableset
-from projections.engine.batch import Clock, Cursor, Poison, poisoned
+from projections.engine.batch import Clock, Cursor, Poison, garbage_can_wait, poisoned
 from projections.engine.database import Session
-from projections.engine.group import window
+from projections.engine.group import wants, window
 from projections.engine.positions import Slot, Standing
 from projections.engine.projection import Group, Projection
 from projections.engine.tableset import TableSet
@@ -146,7 +146,7 @@ class Loader:
     def load_batch(self, stop: int) -> int:
         """One batch, in one transaction, for the sets that are furthest behind; the number of events read."""
         started = time.monotonic()
-        with self.session.transaction():
+        with garbage_can_wait(), self.session.transaction():
             count = self.advance(stop)
         took = time.monotonic() - started
         if took > LONGEST_BATCH_S:
@@ -163,14 +163,19 @@ class Loader:
         names = frozenset[str]().union(*(cursor.projection.names for cursor in behind))
         found = window(self.log, self.group, names, after, self.batch, stop)
         for cursor in behind:
-            if found.spoiled is not None and found.upto + 1 not in cursor.skips:
-                name = str(getattr(found.spoiled, "name", "") or "?")
-                spoiled = poisoned(found.spoiled_at, name, found.spoiled, discreet=cursor.discreet)
-                raise RebuildFailed(cursor.projection.name, spoiled)
+            if found.spoiled is not None:
+                self._refuse_spoiled(cursor, found.spoiled, found.spoiled_at)
             poison = cursor.advance(found.entries, found.upto + (found.spoiled is not None))
             if poison is not None:
                 raise RebuildFailed(cursor.projection.name, poison)
         return len(found.entries)
+
+    def _refuse_spoiled(self, cursor: Cursor, error: Exception, at: int) -> None:
+        names = cursor.projection.names
+        if at not in cursor.skips and wants(self.log, self.group, names, at):
+            event = str(getattr(error, "name", "") or "?")
+            poison = poisoned(at, event, error, discreet=cursor.discreet)
+            raise RebuildFailed(cursor.projection.name, poison)
 
 
 class Rebuild:

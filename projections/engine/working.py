@@ -74,7 +74,7 @@ def _indexed_columns(table: Table) -> Iterable[str]:
 class TableWork:
     """What a batch did to one table: `opened` in order, `closes` of stored rows, `purges` of stored rows."""
 
-    __slots__ = ("buckets", "closes", "known", "loaded", "opened", "purges", "shape")
+    __slots__ = ("buckets", "closes", "known", "loaded", "opened", "purges", "shape", "vanished")
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
@@ -84,6 +84,7 @@ class TableWork:
         self.buckets: dict[str, dict[Key, list[Row]]] = {}
         self.loaded: dict[str, set[Key]] = {}
         self.known: dict[tuple[str, int], Row] = {}
+        self.vanished = False
 
     def lookup(self, column: str) -> set[Key]:
         """The keys of `column` read so far. At its first use the rows opened until now are put into buckets."""
@@ -99,9 +100,11 @@ class TableWork:
 
     def rows_to_insert(self) -> list[tuple[Any, ...]]:
         """The new rows as tuples in column order, without those closed at the position that opened them."""
-        values = self.shape.values
+        rows = self.opened
+        if self.vanished:
+            rows = [row for row in rows if row["known_to"] != row["known_from"]]
         try:
-            return [values(row) for row in self.opened if row["known_to"] != row["known_from"]]
+            return list(map(self.shape.values, rows))
         except KeyError as missing:
             raise UnknownColumns(f"{self.shape.table.name}: {missing} is missing") from None
 
@@ -188,14 +191,18 @@ class Working:
 
         Returns the row, for `close`. Raises UnknownColumns.
         """
+        return self.open_row(table, columns)
+
+    def open_row(self, table: Table, row: Row) -> Row:
+        """`open` for a row made as a dict of its own, which the working set takes over: no copy is made."""
         work = self._work[table]
-        if len(columns) != work.shape.width:
-            columns = self._completed(work.shape, columns)
-        columns["known_to"] = None
+        if len(row) != work.shape.width:
+            row = self._completed(work.shape, row)
+        row["known_to"] = None
         for column, buckets in work.buckets.items():
-            _place(buckets, columns[column], columns)
-        work.opened.append(columns)
-        return columns
+            _place(buckets, row[column], row)
+        work.opened.append(row)
+        return row
 
     @staticmethod
     def _completed(shape: Shape, columns: Row) -> Row:
@@ -210,8 +217,11 @@ class Working:
         if row["known_to"] is not None or position < known_from:
             raise FactNotOpen(f"{table.name} {row['fact_id']} at {position}: {known_from} to {row['known_to']}")
         row["known_to"] = position
+        work = self._work[table]
         if known_from <= self._since:
-            self._work[table].closes.append((position, row["fact_id"], known_from))
+            work.closes.append((position, row["fact_id"], known_from))
+        elif known_from == position:
+            work.vanished = True
 
     def revise(self, table: Table, row: Row, position: int, **changes: Any) -> Row:
         """Closes `row` and opens it anew with `changes`; when they change nothing, leaves it and returns it."""
