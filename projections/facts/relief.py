@@ -127,10 +127,7 @@ class OutcomeFacts:
         for row in self._prompts:
             if row["kind"] == "due":
                 needed[row["patient"] or ""].append((row["due_us"] - ANSWERS_FROM, row["due_us"] + ANSWERS_UNTIL + 1))
-        return {alias: union(spans) for patient, spans in needed.items() for alias in self._aliases(patient)}
-
-    def _aliases(self, patient: str) -> set[str]:
-        return {patient} | {one for one in self.identities.everyone() if self.identities.of(one) == patient}
+        return {alias: union(spans) for patient, spans in needed.items() for alias in self.identities.aliases(patient)}
 
     def _gates(self) -> list[Gate]:
         return [gate for _, gate in self.gates_of_period()]
@@ -189,7 +186,7 @@ class OutcomeFacts:
     def excuses(self, plans: Sequence[tuple[Course, Plan]]) -> Excuses:
         """Medical holds and the clinic's cancellations among the bookings of these courses."""
         concerned = {course.course for course, _ in plans}
-        patients = {alias for course, _ in plans for alias in self._aliases(course.patient)}
+        patients = {alias for course, _ in plans for alias in self.identities.aliases(course.patient)}
         booked = slots(fetch_in(self._conn, appointment_facts, self._cut, "patient", patients), ())
         own = [slot for slot in booked if slot.course in concerned]
         cancelled: dict[str, list[int]] = defaultdict(list)

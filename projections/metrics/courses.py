@@ -63,6 +63,10 @@ class Identities:
             patient = after
         return patient
 
+    def aliases(self, patient: str) -> set[str]:
+        """Every id read as this patient, its own included."""
+        return {patient} | {one for one in self.everyone() if self.of(one) == patient}
+
     def everyone(self) -> set[str]:
         """Every id that takes part in a merge that stands."""
         return {*self._survivor, *self._survivor.values()}
