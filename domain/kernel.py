@@ -16,7 +16,8 @@ from uuid import UUID, uuid5
 import msgspec
 
 __all__ = [
-    "NAMESPACE", "Actor", "Claim", "ClinicId", "Code", "Command", "Decimal", "Decision", "DomainError", "Envelope",
+    "NAMESPACE", "Actor", "BadInput", "Claim", "ClinicId", "Code", "Command", "Decimal", "Decision", "DomainError",
+    "Envelope",
     "Event", "Origin", "PatientId", "Recorded", "Redacted", "Release", "Role", "Scanned", "Sealed", "Secret",
     "StaffId", "StreamId", "derived_id", "json_field_names", "secret_fields",
 ]
@@ -99,7 +100,12 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DomainError(Exception):
-    """A broken rule, named by its class and carrying its data for the person who has to act on it."""
+    """A broken rule, named by its class and carrying its data for the person who has to act on it.
+
+    `kept`: whether the refusal is itself worth recording (a near miss).
+    """
+
+    kept: ClassVar[bool] = True
 
     def __init__(self, message: str = "", /, **data: Any) -> None:
         super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
@@ -110,6 +116,12 @@ class DomainError(Exception):
         """The error's stable public name: `DoseAboveHardLimit` is `dose-above-hard-limit`."""
         name = type(self).__name__
         return "".join(f"-{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
+
+
+class BadInput(DomainError):
+    """What no state of things would accept: a slip, not a near miss. Nothing of it is stored."""
+
+    kept: ClassVar[bool] = False
 
 
 # --- envelopes -----------------------------------------------------------------------------------
@@ -232,11 +244,11 @@ LATE_WITHOUT_REASON = timedelta(hours=24)
 """How far back an entry may lie without giving a reason (DESIGN: rules of care, Time)."""
 
 
-class InTheFuture(DomainError):
+class InTheFuture(BadInput):
     """The time lies more than two minutes ahead of the clock."""
 
 
-class LateWithoutReason(DomainError):
+class LateWithoutReason(BadInput):
     """An entry more than 24 hours late needs a reason."""
 
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from domain.corrections import AmendEntry, Entry, EntryAmended, EntryStruck, StrikeEntry, apply_correction, naive
-from domain.kernel import FUTURE_TOLERANCE, DomainError, Event, InTheFuture, secret_fields
+from domain.kernel import FUTURE_TOLERANCE, BadInput, DomainError, Event, InTheFuture, secret_fields
 
 
 class EntryNotFound(DomainError):
@@ -30,15 +30,15 @@ class EntryCannotBeCorrected(DomainError):
     """Corrections and what the system itself derived are not corrected by hand."""
 
 
-class UnknownFieldInCorrection(DomainError):
+class UnknownFieldInCorrection(BadInput):
     """The entry has no such field."""
 
 
-class NothingToCorrect(DomainError):
+class NothingToCorrect(BadInput):
     """The correction names no field, or only values that the entry already has."""
 
 
-class CorrectionNotValid(DomainError):
+class CorrectionNotValid(BadInput):
     """A corrected value is not of the field's kind."""
 
 

@@ -13,13 +13,13 @@ from typing import Literal
 
 import msgspec
 
-from domain.kernel import Code, DomainError
+from domain.kernel import BadInput, Code
 from domain.vocabulary.discharge import DISCHARGE_SCORES
 from domain.vocabulary.scales import SEDATION
 from domain.vocabulary.vitals import SET
 
 
-class ProtocolNotValid(DomainError):
+class ProtocolNotValid(BadInput):
     """The protocol document contradicts itself or asks for what cannot be."""
 
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from domain.corrections import AmendEntry, Entry, StrikeEntry
-from domain.kernel import Code, Command, Decision, DomainError, Event, Secret, check_time
+from domain.kernel import BadInput, Code, Command, Decision, DomainError, Event, Secret, check_time
 from domain.ledger import Entries, decide_amendment, decide_strike, entry_of, evolve_in_order
 from domain.vocabulary.people import CREDENTIAL_KINDS, PROFESSIONS, STAFF_LEAVING
 from domain.vocabulary.reasons import AMENDED, STRUCK
@@ -26,11 +26,11 @@ class NotInService(DomainError):
     """This person has not joined, or has left."""
 
 
-class StaffNameMissing(DomainError):
+class StaffNameMissing(BadInput):
     """A name is needed."""
 
 
-class CredentialNotValid(DomainError):
+class CredentialNotValid(BadInput):
     """A credential has a number, a jurisdiction, and ends no earlier than it begins."""
 
 

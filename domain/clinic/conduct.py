@@ -10,12 +10,12 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from domain.clinic.state import Facts, PriceItem, PriceList, State, require_clinic
-from domain.kernel import Code, Command, Decision, DomainError, Event, Role
+from domain.kernel import BadInput, Code, Command, Decision, DomainError, Event, Role
 from domain.protocol import EXAMPLE_AUTHOR, Protocol, validate
 from domain.vocabulary.people import STAFF_ROLES
 
 
-class RoleNotForStaff(DomainError):
+class RoleNotForStaff(BadInput):
     """Members of staff do not hold this role."""
 
 
@@ -51,7 +51,7 @@ class ProtocolVersionNotNext(DomainError):
     """Protocol versions only go up."""
 
 
-class PriceListNotValid(DomainError):
+class PriceListNotValid(BadInput):
     """A price list has different codes, amounts of 0 cents or more, and a currency."""
 
 

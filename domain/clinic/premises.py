@@ -13,7 +13,7 @@ from zoneinfo import available_timezones
 from msgspec.structs import replace
 
 from domain.clinic.state import Closure, Hours, OpeningSpan, Room, State, require_clinic
-from domain.kernel import Code, Command, Decision, DomainError, Event
+from domain.kernel import BadInput, Code, Command, Decision, DomainError, Event
 from domain.vocabulary.reasons import CLOSURE, ROOM_RETIRED
 from domain.vocabulary.term import require
 
@@ -22,11 +22,11 @@ class ClinicAlreadyOpen(DomainError):
     """This clinic has been opened."""
 
 
-class UnknownTimeZone(DomainError):
+class UnknownTimeZone(BadInput):
     """Not a time zone of the IANA database."""
 
 
-class NameMissing(DomainError):
+class NameMissing(BadInput):
     """A name is needed."""
 
 
@@ -42,19 +42,19 @@ class RoomNotInService(DomainError):
     """The clinic has no such room in service."""
 
 
-class OpeningSpanNotValid(DomainError):
+class OpeningSpanNotValid(BadInput):
     """An opening span ends before it begins, or is on no day of the week."""
 
 
-class OpeningSpansOverlap(DomainError):
+class OpeningSpansOverlap(BadInput):
     """Two opening spans of one day overlap."""
 
 
-class PrimeTimeOutsideHours(DomainError):
+class PrimeTimeOutsideHours(BadInput):
     """Prime time lies outside opening hours."""
 
 
-class ClosureNotValid(DomainError):
+class ClosureNotValid(BadInput):
     """A closure must end after it begins."""
 
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from domain.course.state import Facts, State, require_prescriber
-from domain.kernel import Claim, Code, Command, Decision, DomainError, Event, Secret
+from domain.kernel import BadInput, Claim, Code, Command, Decision, DomainError, Event, Secret
 from domain.vocabulary.conditions import CONDITIONS
 from domain.vocabulary.reasons import CONSULTATION_DECISIONS, PLANS
 from domain.vocabulary.term import require
@@ -33,11 +33,11 @@ class ConsultationIncomplete(DomainError):
     """To proceed, everything that belongs to a consultation must have been done."""
 
 
-class ImplausibleWeight(DomainError):
+class ImplausibleWeight(BadInput):
     """The weight is outside what a person can weigh."""
 
 
-class ImplausibleProposal(DomainError):
+class ImplausibleProposal(BadInput):
     """The proposed dose or duration is outside what can be meant."""
 
 

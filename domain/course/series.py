@@ -13,7 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from domain.course.state import Facts, GivenInfusion, State, require_open, require_prescriber
-from domain.kernel import Code, Command, Decision, DomainError, Event, Secret
+from domain.kernel import BadInput, Code, Command, Decision, DomainError, Event, Secret
 from domain.vocabulary.reasons import RESPONSE_BASES, RESPONSE_DECISIONS, SERIES_REVISED
 from domain.vocabulary.term import require
 
@@ -32,7 +32,7 @@ class ResponseAlreadyAssessed(DomainError):
     """The response to this infusion has been assessed."""
 
 
-class ReasonNeeded(DomainError):
+class ReasonNeeded(BadInput):
     """Going on without a positive response needs a prescriber's reason."""
 
 

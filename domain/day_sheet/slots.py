@@ -13,7 +13,7 @@ import msgspec
 
 from domain.clinic.premises import RoomNotInService
 from domain.day_sheet.state import Appointment, Facts, local_date
-from domain.kernel import Claim, Code, DomainError, Release
+from domain.kernel import BadInput, Claim, Code, DomainError, Release
 from domain.protocol import VisitMinutes
 from domain.vocabulary.reasons import INFUSION_KINDS, OVERBOOKING, VISIT_KINDS
 from domain.vocabulary.term import require
@@ -30,7 +30,7 @@ class NotOnThisSheet(DomainError):
     """The slot does not begin on this sheet's local day."""
 
 
-class SlotImpossible(DomainError):
+class SlotImpossible(BadInput):
     """A slot ends after it begins, and within twelve hours."""
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from domain.diary.scores import MoodScored
 from domain.diary.state import State
-from domain.kernel import Code, Command, Decision, DomainError, Event, Secret, derived_id
+from domain.kernel import BadInput, Code, Command, Decision, DomainError, Event, Secret, derived_id
 from domain.vocabulary.reasons import HOME_ALERT_ACTIONS
 from domain.vocabulary.scales import SUICIDE_ITEM
 from domain.vocabulary.side_effects import GRADES, HOME_ALERTS, SEVERE, SIDE_EFFECTS
@@ -22,15 +22,15 @@ ALERTS_FOR = timedelta(days=14)
 """Older reports (imports, late paper forms) page nobody: PHQ-9 itself asks about the last two weeks."""
 
 
-class GradeOutOfRange(DomainError):
+class GradeOutOfRange(BadInput):
     """Grades run from 1 to 5."""
 
 
-class EndsBeforeItBegins(DomainError):
+class EndsBeforeItBegins(BadInput):
     """A side effect cannot end before its onset, nor begin after it was reported."""
 
 
-class NoteNeeded(DomainError):
+class NoteNeeded(BadInput):
     """`other` asks for a description."""
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from domain.diary.state import State
-from domain.kernel import Code, Command, DomainError, Event
+from domain.kernel import BadInput, Code, Command, Event
 from domain.vocabulary import scales
 from domain.vocabulary.scales import COGNITION, FUNCTION, MOOD, PAIN_KINDS, SCALES, check_score
 from domain.vocabulary.term import require
@@ -16,11 +16,11 @@ WEIGHT_KG = (Decimal(20), Decimal(500))
 """Plausible body weight (data dictionary section 5: hard entry limit)."""
 
 
-class ImplausibleWeight(DomainError):
+class ImplausibleWeight(BadInput):
     """The weight is outside what a person can weigh."""
 
 
-class ItemsOrTotalNeeded(DomainError):
+class ItemsOrTotalNeeded(BadInput):
     """A questionnaire is recorded by its items, or, from an import, by its total alone."""
 
 

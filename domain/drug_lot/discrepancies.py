@@ -7,7 +7,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from domain.drug_lot.state import Facts, State, require_staff
-from domain.kernel import Code, Command, Decision, DomainError, Event, Secret
+from domain.kernel import BadInput, Code, Command, Decision, DomainError, Event, Secret
 from domain.vocabulary.reasons import DISCREPANCY_REASONS
 from domain.vocabulary.term import require
 
@@ -16,7 +16,7 @@ class DiscrepancyNotOpen(DomainError):
     """There is no such discrepancy, or it has been explained."""
 
 
-class ExplanationNeeded(DomainError):
+class ExplanationNeeded(BadInput):
     """`other` asks for an explanation."""
 
 

@@ -8,13 +8,13 @@ from uuid import UUID
 
 import msgspec
 
-from domain.kernel import Code, DomainError
+from domain.kernel import BadInput, Code, DomainError
 from domain.ledger import Entries
 
 ZERO = Decimal(0)
 
 
-class QuantityImpossible(DomainError):
+class QuantityImpossible(BadInput):
     """The quantity cannot be meant."""
 
 

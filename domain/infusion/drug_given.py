@@ -43,7 +43,7 @@ from domain.infusion.order import overrides
 from domain.infusion.readiness import NoDoseOrder, soft_error, soft_vitals, unready
 from domain.infusion.rules import PRESCRIBING, NoProtocolAdopted, Outcome, positive, present
 from domain.infusion.state import State
-from domain.kernel import Code, DomainError, Event
+from domain.kernel import BadInput, Code, DomainError, Event
 from domain.vocabulary import require
 from domain.vocabulary.reasons import (
     DOSE_UNITS,
@@ -79,7 +79,7 @@ class DrugNotPaused(DomainError):
     """The drug is not paused at that time."""
 
 
-class ImplausibleLine(DomainError):
+class ImplausibleLine(BadInput):
     """A cannula that is not made, or no attempt at all."""
 
 

@@ -15,7 +15,7 @@ from domain.infusion.drug_run import InfusionGiven, InfusionPaused, InfusionStop
 from domain.infusion.facts import Facts
 from domain.infusion.rules import Outcome, begun, not_a_prescriber, present, unlicensed_prescriber
 from domain.infusion.state import Alert, Reading, State
-from domain.kernel import Code, Command, DomainError, Event, Secret, derived_id
+from domain.kernel import BadInput, Code, Command, DomainError, Event, Secret, derived_id
 from domain.protocol import check_limit, crossed
 from domain.vocabulary import require
 from domain.vocabulary.reasons import ALERT_ACTIONS, ALERT_REASONS
@@ -23,15 +23,15 @@ from domain.vocabulary.scales import SEDATION, check_score
 from domain.vocabulary.vitals import SET, VITALS, ImplausibleValue, check_plausible, check_pressure
 
 
-class ImplausibleVital(DomainError):
+class ImplausibleVital(BadInput):
     """No living patient has this value: a slip at entry. (0 is accepted for heart and respiratory rate.)"""
 
 
-class EmptyVitals(DomainError):
+class EmptyVitals(BadInput):
     """A set names no value and nothing that was not obtainable."""
 
 
-class NotASign(DomainError):
+class NotASign(BadInput):
     """`not_obtainable` names something that is no sign of the set, or one that has a value."""
 
 
@@ -51,7 +51,7 @@ class NotStopped(DomainError):
     """The drug is not stopped, so the alert was not answered by a stop."""
 
 
-class ReasonNeeded(DomainError):
+class ReasonNeeded(BadInput):
     """Going on in spite of an alert needs a coded reason and the prescriber."""
 
 

@@ -20,7 +20,7 @@ import msgspec
 
 from domain.infusion.facts import Facts
 from domain.infusion.state import State
-from domain.kernel import Code, Command, DomainError, Event
+from domain.kernel import BadInput, Code, Command, DomainError, Event
 from domain.vocabulary.people import PROFESSIONS
 
 LATE_AFTER: Final = timedelta(minutes=2)
@@ -58,7 +58,7 @@ class NoProtocolAdopted(DomainError):
     """The clinic has adopted no protocol, so there are no limits to give drug by."""
 
 
-class ImplausibleAmount(DomainError):
+class ImplausibleAmount(BadInput):
     """A dose, rate, volume or duration that cannot be."""
 
 

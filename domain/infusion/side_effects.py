@@ -12,7 +12,7 @@ from domain.corrections import Entry
 from domain.infusion.facts import Facts
 from domain.infusion.rules import Outcome, begun, not_a_prescriber, unlicensed_prescriber
 from domain.infusion.state import SideEffect, State
-from domain.kernel import FUTURE_TOLERANCE, Code, Command, DomainError, Event, Secret
+from domain.kernel import FUTURE_TOLERANCE, BadInput, Code, Command, DomainError, Event, Secret
 from domain.vocabulary import require
 from domain.vocabulary.reasons import TREATMENTS
 from domain.vocabulary.side_effects import GRADES, SIDE_EFFECTS
@@ -37,11 +37,11 @@ class AlreadySignedOff(DomainError):
     """The side effect is signed off already."""
 
 
-class NotAGrade(DomainError):
+class NotAGrade(BadInput):
     """Grades are CTCAE 1 to 5."""
 
 
-class OnsetAfterReport(DomainError):
+class OnsetAfterReport(BadInput):
     """A side effect cannot be reported before it begins."""
 
 

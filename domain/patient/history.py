@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from domain.kernel import Code, Command, Decision, DomainError, Event, Secret
+from domain.kernel import BadInput, Code, Command, Decision, DomainError, Event, Secret
 from domain.patient.state import (
     Adjunct,
     AlreadyEntered,
@@ -29,7 +29,7 @@ class AdjunctNotFound(DomainError):
     """There is no such adjunct therapy going on."""
 
 
-class CoverageNotValid(DomainError):
+class CoverageNotValid(BadInput):
     """Cover names its payer; a patient who pays has none."""
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from domain.kernel import Code, Command, Decision, DomainError, Event, Secret
+from domain.kernel import BadInput, Code, Command, Decision, DomainError, Event, Secret
 from domain.patient.state import AlreadyEntered, Facts, State, check_dates, day_of, require_living, require_record
 from domain.vocabulary.conditions import RECORDABLE
 from domain.vocabulary.people import SEXES, age_band
@@ -20,7 +20,7 @@ class AlreadyRegistered(DomainError):
     """This patient is registered."""
 
 
-class PersonalNameMissing(DomainError):
+class PersonalNameMissing(BadInput):
     """A family and a given name are needed."""
 
 
@@ -28,7 +28,7 @@ class ClinicNotKnown(DomainError):
     """The organisation has no such clinic."""
 
 
-class NothingCorrected(DomainError):
+class NothingCorrected(BadInput):
     """A correction names at least one field."""
 
 

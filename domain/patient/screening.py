@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from domain.kernel import Code, Command, Decision, DomainError, Event, Secret
+from domain.kernel import BadInput, Code, Command, Decision, DomainError, Event, Secret
 from domain.patient.state import (
     AlreadyEntered,
     Clearance,
@@ -36,11 +36,11 @@ from domain.vocabulary.reasons import (
 from domain.vocabulary.term import require
 
 
-class NoFindings(DomainError):
+class NoFindings(BadInput):
     """A screening has findings, each about another contraindication."""
 
 
-class HintIsNoFinding(DomainError):
+class HintIsNoFinding(BadInput):
     """A person finds; only an import, where nobody has looked, hints."""
 
 

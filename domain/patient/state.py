@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from domain.kernel import Code, DomainError
+from domain.kernel import BadInput, Code, DomainError
 from domain.ledger import Entries
 
 
@@ -27,11 +27,11 @@ class PatientDeceased(DomainError):
     """The patient has died."""
 
 
-class DateNotValid(DomainError):
+class DateNotValid(BadInput):
     """A date lies after the entry itself, or an end before its beginning."""
 
 
-class FreeTextNeeded(DomainError):
+class FreeTextNeeded(BadInput):
     """The reason `other` needs its words."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from domain.kernel import Code, DomainError
+from domain.kernel import BadInput, Code
 from domain.vocabulary.term import Coding, Term, by_code
 
 GUIDELINE = "2018 ASRA/AAPM/ASA guideline, https://www.guidelinecentral.com/guideline/8150/"
@@ -33,11 +33,11 @@ class Condition(Term, frozen=True, kw_only=True):
     evidence_source: str = GUIDELINE
 
 
-class NotAnIndication(DomainError):
+class NotAnIndication(BadInput):
     """This ICD-10-CM code is no indication for ketamine, or is a category too broad to bill."""
 
 
-class MalformedIcd10(DomainError):
+class MalformedIcd10(BadInput):
     """Not shaped like an ICD-10-CM code."""
 
 

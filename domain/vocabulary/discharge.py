@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from domain.kernel import Code, DomainError
+from domain.kernel import BadInput, Code
 from domain.vocabulary.term import Term, by_code
 
 
@@ -16,7 +16,7 @@ class DischargeScore(Term, frozen=True, kw_only=True):
     minimum: int
 
 
-class WrongDischargeItems(DomainError):
+class WrongDischargeItems(BadInput):
     """Exactly the scale's items are needed, each 0, 1 or 2."""
 
 

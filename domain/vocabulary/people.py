@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from domain.kernel import Code, DomainError, Role
+from domain.kernel import BadInput, Code, DomainError, Role
 from domain.vocabulary.term import PROPOSED, Term, by_code, plain
 
 FHIR_GENDER = "HL7 FHIR R4 administrative-gender"
@@ -16,7 +16,7 @@ class NotAnAdult(DomainError):
     """The clinics treat adults: under 18 nobody is registered."""
 
 
-class ImplausibleBirthDate(DomainError):
+class ImplausibleBirthDate(BadInput):
     """Born in the future, or more than 120 years ago."""
 
 

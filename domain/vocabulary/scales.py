@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal
 
-from domain.kernel import Code, DomainError
+from domain.kernel import BadInput, Code
 from domain.vocabulary.term import Term, by_code
 
 Purpose = Literal["sedation", "pain", "function", "mood", "cognition", "change"]
@@ -36,15 +36,15 @@ class Scale(Term, frozen=True, kw_only=True):
     scoring_confirmed: bool = True
 
 
-class ScoreOutOfRange(DomainError):
+class ScoreOutOfRange(BadInput):
     """The score or an item lies outside the scale."""
 
 
-class WrongItemCount(DomainError):
+class WrongItemCount(BadInput):
     """The scale has another number of items."""
 
 
-class TooManyMissing(DomainError):
+class TooManyMissing(BadInput):
     """Too many items are unanswered to score this scale."""
 
 

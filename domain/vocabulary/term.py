@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from domain.kernel import Code, DomainError
+from domain.kernel import BadInput, Code
 
 DICTIONARY = "dictionary"
 """Source mark: the domain data dictionary compiled for this product (docs/vocabulary.md names its addresses)."""
@@ -37,7 +37,7 @@ class Coding(msgspec.Struct, frozen=True):
 AnyTerm = TypeVar("AnyTerm", bound=Term)
 
 
-class UnknownCode(DomainError):
+class UnknownCode(BadInput):
     """A code that the vocabulary does not hold."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from domain.kernel import Code, DomainError
+from domain.kernel import BadInput, Code
 from domain.vocabulary.term import Term, by_code
 
 RANGES = "devicecodex 0.0.2 validation/ranges.py"
@@ -31,7 +31,7 @@ class VitalSign(Term, frozen=True, kw_only=True):
     entry_confirmed: bool = False
 
 
-class ImplausibleValue(DomainError):
+class ImplausibleValue(BadInput):
     """No living patient has this value: a slip at entry."""
 
 
