@@ -66,14 +66,9 @@ class Root(click.Group):
             failed = worded(error)
             if failed is None:
                 raise
-            show_error(failed, as_json=_asked_for_json())
+            asked = (args[0] if args else kwargs.get("args")) or sys.argv[1:]
+            show_error(failed, as_json="--json" in asked)
             sys.exit(failed.exit_code)
-
-
-def _asked_for_json() -> bool:
-    context = click.get_current_context(silent=True)
-    output = context.find_object(Output) if context else None
-    return output.as_json if output else "--json" in sys.argv
 
 
 def _version() -> str:

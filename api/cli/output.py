@@ -23,6 +23,10 @@ Advance = Callable[[int, int], None]
 """Told (done, total) as work goes on."""
 
 
+WIDTH_WITHOUT_TERMINAL = 400
+"""Tables that go to a file or another program are not folded."""
+
+
 class Failed(click.ClickException):
     """The command was understood and could not be done, or what it checked does not hold: exit code 1."""
 
@@ -46,6 +50,8 @@ class Output:
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
         self.console = Console(highlight=False, soft_wrap=True)
+        if not self.console.is_terminal:
+            self.console.width = WIDTH_WITHOUT_TERMINAL
         self.notes = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def result(self, data: Any, text: str | Table | None = None) -> None:

@@ -128,12 +128,16 @@ def skip(output: Output, name: str, reason: str) -> None:
 @speaks
 def compare(output: Output, names: tuple[str, ...]) -> None:
     """Replay beside the live tables and compare row by row. Exit 1 when they differ."""
-    from msgspec import to_builtins
-
     with read_side() as (_, reads):
         found = _translated(lambda: reads.engine.compare(_known(reads.engine, names) or None))
-    rows = [to_builtins(each) for each in found]
-    output.table(rows, list(rows[0]) if rows else [], empty="nothing to compare")
+    rows = [
+        {
+            "projection": each.projection, "position": each.position, "equal": each.equal,
+            "differing": {str(table.table): table.differing for table in each.tables if table.differing},
+        }
+        for each in found
+    ]
+    output.table(rows, ["projection", "position", "equal", "differing"], empty="nothing to compare")
     different = [each for each in found if not each.equal]
     if different:
         raise Failed(f"{len(different)} differ from a replay of the log", code="not-equal")
