@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from domain.corrections import AmendEntry, Entry, StrikeEntry
 from domain.course import boosters, consultation, ending, series
 from domain.course.state import Booster, Consultation, Facts, Response, Series, State
-from domain.kernel import Command, Decision, Event
+from domain.kernel import Command, Decision, DomainError, Event
 from domain.ledger import EntryCannotBeCorrected, decide_amendment, decide_strike, entry_of, evolve_in_order
 from domain.vocabulary.reasons import AMENDED, STRUCK
 from domain.vocabulary.term import require
@@ -134,8 +134,12 @@ def _corrected(state: State, command: AmendEntry | StrikeEntry) -> Decision:
         return Decision((decide_strike(state.entries, command),))
     require(command.reason_code, AMENDED, "/reason_code")
     amendment, standing = decide_amendment(state.entries, command)
-    if isinstance(standing, consultation.ConsultationHeld):
-        consultation.check(standing)
-    elif isinstance(standing, series.ResponseAssessed):
-        series.check(standing)
+    try:
+        if isinstance(standing, consultation.ConsultationHeld):
+            consultation.check(standing)
+        elif isinstance(standing, series.ResponseAssessed):
+            series.check(standing)
+    except DomainError as refusal:
+        refusal.data["pointer"] = f"/corrections{refusal.data.get('pointer', '')}"
+        raise
     return Decision((amendment,))

@@ -65,9 +65,9 @@ class Practice:
         return Actor(id=str(person or people.get(role, UUID(int=1))), role=role)
 
     def do(
-        self, stream_id: UUID, command_type: Callable[..., Command], /, *, by: Actor | None = None, at: datetime | None = None,
-        at_clinic: UUID | None = None, request: dict[str, Any] | None = None, late_reason: str | None = None,
-        **fields: Any,
+        self, stream_id: UUID, command_type: Callable[..., Command], /, *, by: Actor | None = None,
+        at: datetime | None = None, at_clinic: UUID | None = None, request: dict[str, Any] | None = None,
+        late_reason: str | None = None, **fields: Any,
     ) -> Receipt:
         """One command, now by the clock (or at `at`), at the practice's clinic."""
         now = self.clock.now()
@@ -91,7 +91,8 @@ class Practice:
         """A clinic with two rooms, hours, people in date and an adopted protocol."""
         org = Actor(id="owner", role="owner")
         for person, profession, licence in (
-            (self.prescriber_id, "physician", "medical_license"), (self.nurse_id, "registered_nurse", "nursing_license"),
+            (self.prescriber_id, "physician", "medical_license"),
+            (self.nurse_id, "registered_nurse", "nursing_license"),
             (self.second_nurse_id, "registered_nurse", "nursing_license"), (self.manager_id, "manager", None),
         ):
             self.do(person, staff.JoinStaff, by=org, full_name="Robin Example", profession=profession)
