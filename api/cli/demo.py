@@ -1,16 +1,31 @@
-"""`anodyne demo load`: fictional clinics that have run for months."""
+"""`anodyne demo load`: fictional clinics that have run for months, and a key to look at them with."""
 
 from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from api.cli.command import settings_of, speaks
 from api.cli.output import Failed, Output
+from api.settings import Settings
+
+if TYPE_CHECKING:
+    from api.demo.load import Summary
 
 __all__ = ["COMMANDS"]
 
 STEPS = 1000
 """The bar's resolution."""
+
+KEY_FILE = "demo-key.txt"
+LAST = "log.sqlite3"
+"""Moved into place last: without it a home holds no demo, whatever else lies there."""
 
 
 @click.group()
@@ -25,25 +40,108 @@ def demo() -> None:
 @speaks
 def load(output: Output, seed: int, scale: float, if_empty: bool) -> None:
     """Fill an empty database with the demo organisation. Everybody in it is fictional."""
-    from msgspec import to_builtins
-
-    from api.bootstrap import migrate
-    from api.demo import load as simulation
-
     settings = settings_of()
     if not settings.allow_simulation:
         raise Failed("these settings forbid a simulation log (ANODYNE_ALLOW_SIMULATION)", code="simulation-forbidden")
-    if simulation.is_loaded(settings):
-        if if_empty:
-            output.note("there is data already: the demo is not loaded again")
-            return
-        raise Failed("the database is not empty", code="not-empty", hint="Set ANODYNE_HOME to a new folder.")
-    migrate(settings)
-    with output.progress("living through 26 weeks") as advance:
-        summary = simulation.load(
-            settings, seed=seed, scale=scale, progress=lambda share, label: advance(round(share * STEPS), STEPS)
-        )
-    output.result(to_builtins(summary), simulation.told(summary))
+    if _holds_data(settings):
+        if not if_empty:
+            raise Failed("the database is not empty", code="not-empty", hint="Set ANODYNE_HOME to a new folder.")
+        _show_key(output, settings)
+        return
+    draft = _draft_of(settings)
+    with output.progress("Three fictional clinics live through 26 weeks") as advance:
+        summary = _simulate(draft, seed, scale, lambda share: advance(round(share * STEPS), STEPS))
+    key = _make_key(draft)
+    _put_in_place(draft, settings)
+    _tell(output, settings, summary, key)
+
+
+def _simulate(settings: Settings, seed: int, scale: float, progress: Callable[[float], None]) -> Summary:
+    from api.demo.load import load as live
+
+    return live(settings, seed=seed, scale=scale, progress=lambda share, label: progress(share))
+
+
+def _holds_data(settings: Settings) -> bool:
+    """More than the log's own first event. Makes no file."""
+    from api.bootstrap import Urls
+    from services.log import EventLog, migrate
+
+    if not settings.is_postgresql and not (settings.home / LAST).exists():
+        return False
+    urls = Urls.of(settings)
+    migrate(urls.log_migration)
+    log = EventLog(urls.log)
+    try:
+        return log.head() > 1
+    finally:
+        log.close()
+
+
+def _draft_of(settings: Settings) -> Settings:
+    """Embedded, the demo is made beside the home, so that a Ctrl-C leaves no half-lived demo to be served."""
+    if settings.is_postgresql:
+        return settings
+    draft = settings.home.with_name(f".{settings.home.name}.loading")
+    shutil.rmtree(draft, ignore_errors=True)
+    return replace(settings, home=draft)
+
+
+def _put_in_place(draft: Settings, settings: Settings) -> None:
+    if draft.home == settings.home:
+        return
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for path in sorted(draft.home.iterdir(), key=lambda each: each.name == LAST):
+        target = settings.home / path.name
+        if target.is_dir():
+            shutil.rmtree(target)
+        os.replace(path, target)
+    draft.home.rmdir()
+
+
+def _make_key(settings: Settings) -> str:
+    """An owner's key, so that a newcomer can ask the API at once; kept beside the data, which is fictional."""
+    from api.bootstrap import build_read_side, build_services, key_registry
+
+    services = build_services(settings)
+    try:
+        reads = build_read_side(settings, services)
+        try:
+            registry = key_registry(settings, services, reads)
+            user_id = registry.create_user("Demo owner")
+            made = registry.create_key(user_id, "owner", clinics=None, label="demo")
+        finally:
+            reads.close()
+    finally:
+        services.close()
+    assert made.text is not None
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = settings.home / KEY_FILE
+    path.touch(mode=0o600)
+    path.write_text(made.text + "\n")
+    return made.text
+
+
+def _tell(output: Output, settings: Settings, summary: Summary, key: str) -> None:
+    clinics = [
+        {"clinic_id": str(clinic.clinic_id), "name": clinic.plan.name, "timezone": clinic.plan.timezone}
+        for clinic in summary.clinics
+    ]
+    data = {
+        "clinics": clinics, "patients": summary.patients, "events": summary.events, "seconds": summary.seconds,
+        "refused": summary.refused, "api_key": key, "key_file": str(settings.home / KEY_FILE),
+    }
+    lines = [f"{summary.events:,} events in {summary.seconds:.0f} s. Everybody is fictional."]
+    lines += [f"  {clinic['name']:<30} {clinic['timezone']:<22} {clinic['clinic_id']}" for clinic in clinics]
+    lines.append(f"API key (owner, all clinics; also in {settings.home / KEY_FILE}):\n  {key}")
+    output.result(data, "\n".join(lines))
+
+
+def _show_key(output: Output, settings: Settings) -> None:
+    path: Path = settings.home / KEY_FILE
+    key = path.read_text().strip() if path.exists() else None
+    text = "There is data already: nothing is loaded." + (f"\nThe demo's API key is in {path}" if key else "")
+    output.result({"loaded": False, "api_key": key}, text)
 
 
 COMMANDS = {"demo": demo}
