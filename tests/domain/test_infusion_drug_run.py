@@ -193,7 +193,8 @@ def test_line_and_other_medicines() -> None:
     visit.do("09:08", PlaceIV, site="right_forearm", gauge=22, attempts=2)
     visit.refused(ImplausibleLine, "09:08", PlaceIV, site="right_forearm", gauge=3)
     visit.refused(UnknownCode, "09:08", PlaceIV, site="nose", gauge=22)
-    given = {"medication": "ondansetron", "dose": Decimal(4), "unit": "mg", "route": "intravenous", "indication": "nausea"}
+    given = {
+        "medication": "ondansetron", "dose": Decimal(4), "unit": "mg", "route": "intravenous", "indication": "nausea"}
     assert isinstance(visit.do("09:09", GiveMedication, **given).events[0], MedicationGiven)
     visit.refused(ImplausibleAmount, "09:09", GiveMedication, **{**given, "dose": Decimal(0)})
     visit.refused(UnknownCode, "09:09", GiveMedication, **{**given, "route": "osmosis"})

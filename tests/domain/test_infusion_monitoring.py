@@ -24,8 +24,8 @@ from domain.infusion.monitoring import (
     RecordVitals,
     ScoreSedation,
     SedationOverdue,
-    VitalsOverdue,
     VitalSigns,
+    VitalsOverdue,
     VitalsRecorded,
 )
 from domain.infusion.rules import PrescriberNeeded, PrescriberNotLicensed

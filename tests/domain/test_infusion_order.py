@@ -193,7 +193,8 @@ def test_a_verbal_order_with_read_back_goes_over_a_soft_limit() -> None:
 
 def test_a_verbal_order_needs_a_nurse_and_read_back() -> None:
     visit = visits.checked()
-    assert visit.refused(ReadBackNeeded, "09:10", OrderDose, **order_fields(mode="verbal")).data["pointer"] == "/nurse_id"
+    refusal = visit.refused(ReadBackNeeded, "09:10", OrderDose, **order_fields(mode="verbal"))
+    assert refusal.data["pointer"] == "/nurse_id"
     refusal = visit.refused(ReadBackNeeded, "09:10", OrderDose, **order_fields(mode="verbal", nurse_id=NURSE))
     assert refusal.data["pointer"] == "/read_back"
 

@@ -1,0 +1,155 @@
+"""Late entries: facts are accepted and what follows from them is recomputed; only the impossible is refused."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from domain.corrections import EntryAmended
+from domain.infusion.departure import RuleBreached
+from domain.infusion.drug_given import AlreadyStarted, AlreadyStopped, DrugNotPaused, DrugNotRunning, NotStarted
+from domain.infusion.drug_run import (
+    ChangeRate,
+    GiveBolus,
+    InfusionGiven,
+    InfusionPaused,
+    PauseInfusion,
+    RateChanged,
+    ResumeInfusion,
+    StartInfusion,
+    StopInfusion,
+)
+from domain.infusion.limits import DoseAboveHardLimit
+from domain.infusion.monitoring import RecordVitals
+from domain.infusion.rules import BreachNeedsReason
+from domain.infusion.sequence import ImpossibleSequence
+from domain.infusion.side_effects import ReportSideEffect
+from tests.domain import visits
+from tests.domain.visits import FINE, Visit, clock, named
+
+
+def given(visit: Visit) -> InfusionGiven:
+    (event,) = visit.all(InfusionGiven)
+    assert isinstance(event, InfusionGiven)
+    return event
+
+
+def test_a_whole_visit_charted_in_the_evening() -> None:
+    """Everything in order of occurrence but entered hours later: the same figures, no breach, no correction."""
+    visit = Visit()
+    for event in visits.discharged().events:
+        visit.record(event)
+    charted = Visit()
+    evening = {"now": "20:00"}
+    charted.late("08:55", visits.ArrivePatient, **evening, patient_id=visits.PATIENT, visit_kind="trial",
+                 course_id=visits.COURSE)
+    charted.late("09:00", visits.RoomPatient, **evening, room_id=visits.ROOM)
+    charted.late("09:05", visits.CheckBeforeInfusion, **evening, **visits.check_fields())
+    charted.late("09:10", visits.OrderDose, **evening, by=visits.BY_DOCTOR, **visits.order_fields())
+    charted.late("09:15", RecordVitals, **evening, vitals=FINE)
+    charted.late("09:20", StartInfusion, **evening, rate_mg_per_h=Decimal(25))
+    charted.late("10:20", StopInfusion, **evening)
+    assert not charted.all(RuleBreached)
+    assert given(charted).dose_mg == given(visit).dose_mg
+    assert all(event.late_reason == "charted afterwards" for event in charted.events)
+
+
+def test_a_late_bolus_recomputes_what_was_given() -> None:
+    visit = visits.stopped()
+    late = visit.late("09:40", GiveBolus, now="11:00", dose_mg=Decimal("7.5"))
+    amended = late.events[-1]
+    assert isinstance(amended, EntryAmended)
+    assert amended.entry == visit.version_of(InfusionGiven)
+    assert amended.reason_code == "recomputed"
+    assert amended.corrections == {"dose_mg": "32.50", "dose_mg_per_kg": "0.464"}
+    assert amended.occurred_at == clock("11:00")
+    assert given(visit).dose_mg == Decimal("32.50")
+
+
+def test_a_late_pause_and_resume_are_two_entries_each_recomputing() -> None:
+    visit = visits.running()
+    visit.do("09:45", ChangeRate, rate_mg_per_h=Decimal(10), reason_code="side_effect")
+    visit.do("10:20", StopInfusion)
+    assert given(visit).dose_mg == Decimal("16.25")
+    visit.late("09:32", PauseInfusion, now="11:00", reason_code="bathroom")
+    assert given(visit).minutes == Decimal("12.00")
+    visit.late("09:42", ResumeInfusion, now="11:01", rate_mg_per_h=Decimal(25))
+    assert given(visit).minutes == Decimal("50.00")
+    assert given(visit).dose_mg == Decimal("12.08")
+
+
+def test_a_late_rate_change_recomputes_only_the_milligrams() -> None:
+    visit = visits.stopped()
+    late = visit.late("09:50", ChangeRate, now="11:00", rate_mg_per_h=Decimal(10), reason_code="side_effect")
+    assert isinstance(late.events[-1], EntryAmended)
+    assert set(late.events[-1].corrections) == {"dose_mg", "dose_mg_per_kg"}
+    assert given(visit).dose_mg == Decimal("17.50")
+
+
+def test_a_late_entry_that_changes_nothing_recomputes_nothing() -> None:
+    visit = visits.stopped()
+    assert len(visit.late("09:40", RecordVitals, now="11:00", vitals=FINE).events) == 1
+    assert len(visit.late(
+        "09:50", ReportSideEffect, now="11:00", side_effect_id=named("x"), kind="nausea", grade=1,
+        onset_at=clock("09:45")).events) == 1
+
+
+def test_late_is_judged_by_what_stood_at_that_moment() -> None:
+    """A rate up at 09:36 was not watched: the vitals of 09:50 do not help it, nor did they hurt."""
+    visit = visits.ready_to_start()
+    visit.do("09:20", StartInfusion, rate_mg_per_h=Decimal(10))
+    visit.watch("09:50")
+    late = visit.late("09:40", ChangeRate, now="10:00", rate_mg_per_h=Decimal(20), reason_code="titration")
+    assert [event.rule for event in late.events if isinstance(event, RuleBreached)] == [
+        "vitals-overdue", "sedation-overdue"]
+    inside = visit.late("09:55", ChangeRate, now="10:01", rate_mg_per_h=Decimal(25), reason_code="titration")
+    assert [type(event) for event in inside.events] == [RateChanged]
+
+
+def test_two_minutes_are_now() -> None:
+    """At 09:31 charted at 09:33 is an intention; a moment more makes it a fact."""
+    visit = visits.ready_to_start()
+    up: dict[str, Any] = {"rate_mg_per_h": Decimal(60)}
+    visit.refused(DoseAboveHardLimit, "09:20", StartInfusion, now="09:22", late_reason="x", **up)
+    visit.refused(BreachNeedsReason, "09:20", StartInfusion, now="09:22:01", **up)
+    late = visit.late("09:20", StartInfusion, now="09:22:01", **up)
+    assert {event.rule for event in late.events[1:] if isinstance(event, RuleBreached)} >= {"dose-above-hard-limit"}
+
+
+@pytest.mark.parametrize(("error", "at", "command", "fields"), [
+    (NotStarted, "09:18", StopInfusion, {}),
+    (NotStarted, "09:18", PauseInfusion, {"reason_code": "line"}),
+    (AlreadyStarted, "09:25", StartInfusion, {"rate_mg_per_h": Decimal(10)}),
+    (AlreadyStarted, "09:16", StartInfusion, {"rate_mg_per_h": Decimal(10)}),
+    (AlreadyStopped, "10:25", ChangeRate, {"rate_mg_per_h": Decimal(10), "reason_code": "titration"}),
+    (AlreadyStopped, "09:45", StopInfusion, {}),
+    (DrugNotPaused, "09:45", ResumeInfusion, {"rate_mg_per_h": Decimal(10)}),
+    (DrugNotRunning, "10:05", PauseInfusion, {"reason_code": "line"}),
+])
+def test_what_cannot_have_happened_is_refused_even_late(
+    error: Any, at: str, command: Any, fields: dict[str, Any]
+) -> None:
+    visit = visits.running()
+    visit.do("10:00", PauseInfusion, reason_code="line")
+    visit.watch("10:09")
+    visit.do("10:10", ResumeInfusion, rate_mg_per_h=Decimal(25))
+    visit.do("10:20", StopInfusion)
+    visit.refused(error, at, command, now="11:00", late_reason="late", **fields)
+
+
+def test_a_late_stop_before_what_is_on_record_is_impossible() -> None:
+    visit = visits.running()
+    visit.do("09:40", PauseInfusion, reason_code="line")
+    refusal = visit.refused(ImpossibleSequence, "09:35", StopInfusion, now="10:30", late_reason="late")
+    assert (refusal.data["why"], refusal.data["entry"]) == ("after_stop", visit.version_of(InfusionPaused))
+    assert visit.late("09:45", StopInfusion, now="10:30").events[0].minutes == Decimal("20.00")
+
+
+def test_a_late_stop_before_vitals_is_possible() -> None:
+    visit = visits.running()
+    visit.watch("10:25")
+    late = visit.late("10:20", StopInfusion, now="10:40")
+    assert [type(event) for event in late.events] == [InfusionGiven]
+    assert given(visit).minutes == Decimal("60.00")
