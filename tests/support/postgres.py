@@ -54,6 +54,14 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _runs(pid: int) -> bool:
+    """Whether `pid` is a living process (a zombie waiting for its parent is not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 @dataclass
 class Cluster:
     """A running (or stopped) cluster. `durable=False` turns fsync off: kill -9 safe, not power-cut safe, fast."""
@@ -98,18 +106,22 @@ class Cluster:
         return done
 
     def start(self) -> None:
-        """Starts the server; a new port is taken if another program took ours meanwhile."""
+        """Starts the server. The first time, a new port is taken if another program took ours meanwhile."""
         for attempt in range(5):
             done = self.run(
                 "pg_ctl", "start", "-w", "-t", "60", "-D", str(self.data), "-l", str(self.directory / "server.log"),
                 "-o", f"-p {self.port}", check=False,
             )
             if done.returncode == 0:
+                (self.directory / "started").touch()
                 return
             if attempt == 4:
                 log = self.directory / "server.log"
                 raise RuntimeError(f"PostgreSQL did not start: {done.stderr}{log.read_text() if log.exists() else ''}")
-            self.port = _free_port()
+            if (self.directory / "started").exists():
+                time.sleep(0.3)
+            else:
+                self.port = _free_port()
 
     def stop(self, mode: str = "fast") -> None:
         self.run("pg_ctl", "stop", "-w", "-m", mode, "-D", str(self.data), check=False)
@@ -118,14 +130,17 @@ class Cluster:
         return int((self.data / "postmaster.pid").read_text().splitlines()[0])
 
     def kill(self) -> None:
-        """kill -9 of the postmaster and every backend, as a crash would."""
+        """kill -9 of the postmaster and every backend, as a crash would; returns once they are gone."""
         pid = self.postmaster_pid()
         children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout
-        for victim in [pid, *(int(child) for child in children.split())]:
+        victims = [pid, *(int(child) for child in children.split())]
+        for victim in victims:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(victim, 9)
+        deadline = time.monotonic() + 10
+        while any(_runs(victim) for victim in victims) and time.monotonic() < deadline:
+            time.sleep(0.01)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
-        time.sleep(0.2)
 
     def url(self, dbname: str = "postgres", user: str = SUPERUSER) -> str:
         return f"postgresql://{user}@127.0.0.1:{self.port}/{dbname}"
