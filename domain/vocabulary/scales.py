@@ -127,10 +127,6 @@ SUICIDE_ITEM = 8
 
 BY_LOINC: dict[str, Code] = {scale.loinc: code for code, scale in SCALES.items() if scale.loinc}
 
-MODERATE_FALL_PERCENT = D(30)
-SUBSTANTIAL_FALL_PERCENT = D(50)
-"""IMMPACT: a fall of 30 % is moderate, 50 % substantial."""
-
 
 def check_score(scale: Scale, score: Decimal | int, pointer: str) -> None:
     """Raises ScoreOutOfRange outside the scale."""

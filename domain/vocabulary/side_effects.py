@@ -7,7 +7,6 @@ code stands; ICD-10-CM symptom codes checked against the April 2026 release. Gra
 from __future__ import annotations
 
 from domain.kernel import Code
-from domain.vocabulary.conditions import SNOMED_HPO
 from domain.vocabulary.term import Coding, Term, by_code
 
 CTCAE = "CTCAE v5, https://studylib.net/doc/26082781/ctcae-v5"
@@ -83,8 +82,6 @@ def _effect(
         grades_confirmed=grades is None or grades_confirmed,
     )
 
-
-SNOMED_SOURCE = SNOMED_HPO
 
 SIDE_EFFECTS: dict[Code, SideEffect] = by_code((
     _effect("hallucinations", "SE01", "Hallucinations", "Hallucination / Hallucination, auditory",

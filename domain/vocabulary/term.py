@@ -9,9 +9,6 @@ import msgspec
 
 from domain.kernel import BadInput, Code
 
-DICTIONARY = "dictionary"
-"""Source mark: the domain data dictionary compiled for this product (docs/vocabulary.md names its addresses)."""
-
 PROPOSED = "proposed here"
 """Source mark: a list made for this product, without an outside authority."""
 

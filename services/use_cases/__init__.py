@@ -29,7 +29,7 @@ __all__ = ["Reader", "use_cases"]
 def use_cases(reader: Reader) -> dict[type[Command], UseCase]:
     """Every command's use case; `reader` is the event log (claims and a patient's records are facts too)."""
     return {
-        **clinics.use_cases(),
+        **clinics.use_cases(reader),
         **staff.use_cases(),
         **patients.use_cases(reader),
         **courses.use_cases(),

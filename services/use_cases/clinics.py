@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,18 +13,17 @@ from msgspec.structs import replace
 from domain import clinic, day_sheet, staff
 from domain.kernel import Command, derived_id
 from services.handling import Load, NotFound, Plan, Request, UseCase, Write
-from services.use_cases.case import Case, local_day, staff_state
+from services.use_cases.case import Case, Reader, local_day, staff_state
 
 LONGEST_CLOSURE_DAYS = 400
 """So many day sheets are looked through for stranded bookings; beyond it, the rest is left to the booking's rule."""
 
 
-def use_cases() -> Mapping[type[Command], UseCase]:
+def use_cases(reader: Reader) -> Mapping[type[Command], UseCase]:
     """Every command of a clinic."""
-    plain = (
-        clinic.AddRoom, clinic.RetireRoom, clinic.SetOpeningHours, clinic.LiftClosure, clinic.PublishPriceList,
-    )
+    plain = (clinic.AddRoom, clinic.SetOpeningHours, clinic.LiftClosure, clinic.PublishPriceList)
     return {
+        clinic.RetireRoom: Case(clinic, partial(_retired, reader)),
         clinic.OpenClinic: Case(clinic, _opened),
         clinic.DeclareClosure: Case(clinic, _closed),
         clinic.AssignStaff: Case(clinic, _about_staff),
@@ -58,6 +58,16 @@ def _about_staff(stream_id: UUID, command: Any, request: Request, load: Load) ->
         staff_in_service=state.in_service, prescriber_in_date=staff.may_prescribe(state, day),
         nurse_in_date=staff.may_nurse(state, day),
     ))
+
+
+def _retired(reader: Reader, stream_id: UUID, command: clinic.RetireRoom, request: Request, load: Load) -> Plan:
+    """The retirement says which bookings of the room it strands."""
+    known(stream_id, request, load)
+    stranded = tuple(
+        UUID(one.holder.removeprefix("appointment:")) for one in reader.claims_on(f"room:{command.room_id}")
+        if one.holder.startswith("appointment:") and (one.ends is None or one.ends > command.at)
+    )
+    return _plan(stream_id, replace(command, stranded=stranded), None)
 
 
 def _closed(stream_id: UUID, command: clinic.DeclareClosure, request: Request, load: Load) -> Plan:

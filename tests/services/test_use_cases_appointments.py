@@ -147,6 +147,19 @@ def test_a_closure_lists_the_bookings_it_strands(
     assert declared.stranded == (hit,)
 
 
+def test_a_retired_room_lists_the_bookings_it_strands(
+    practice: Practice, patient_id: UUID, course_id: UUID, tomorrow: datetime
+) -> None:
+    hit = practice.book(patient_id, tomorrow, course_id=course_id)
+    other = practice.patient()
+    practice.book(other, tomorrow, room=1, course_id=practice.course(other))
+    practice.do(practice.clinic_id, clinic.RetireRoom, by=practice.actor("manager"), room_id=practice.rooms[0],
+                reason_code="renovation", stranded=(uuid4(),))
+    retired = practice.log.read_stream(practice.clinic_id)[-1].event
+    assert isinstance(retired, clinic.RoomRetired)
+    assert retired.stranded == (hit,)
+
+
 def test_outside_opening_hours_nothing_is_booked(
     practice: Practice, patient_id: UUID, course_id: UUID, tomorrow: datetime
 ) -> None:
