@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import Table
 
 from domain.catalogue import EVENTS
-from domain.corrections import EntryAmended, EntryStruck
+from domain.corrections import EntryAmended, EntryStruck, naive
 from domain.kernel import Scanned
 from projections.engine.working import Working
 from projections.facts.encoding import Encode, micros
@@ -73,12 +73,16 @@ class FactOf:
         return row
 
     def corrected(self, corrections: Mapping[str, Any]) -> dict[str, Any]:
-        """The columns that `corrections` change; none when a value is not of its field's kind."""
+        """The columns that `corrections` change; a value that is not of its field's kind is passed over."""
         types = {one.encode_name: one.type for one in msgspec.structs.fields(EVENTS[self.name])}
-        try:
-            values = {name: msgspec.convert(value, types[name]) for name, value in corrections.items() if name in types}
-        except (msgspec.ValidationError, ValueError):
-            return {}
+        values: dict[str, Any] = {}
+        for name, value in corrections.items():
+            try:
+                converted = msgspec.convert(value, types[name])
+            except (KeyError, msgspec.ValidationError, ValueError, TypeError):
+                continue
+            if not naive(converted):
+                values[name] = converted
         changed = {
             column: encode(values[name]) for column, (name, encode) in self.columns.items() if name in values
         }

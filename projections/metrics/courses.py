@@ -80,14 +80,14 @@ def infusions(rows: Iterable[Row], identities: Identities) -> list[Infusion]:
     found: list[Infusion] = []
     for patient, own in by_patient.items():
         own.sort(key=lambda row: (row["started_us"], row["position"]))
-        of_course: dict[str | None, int] = defaultdict(int)
-        first: dict[str | None, int] = {}
+        of_course: dict[str, int] = defaultdict(int)
+        first: dict[str, int] = {}
         for index, row in enumerate(own):
-            course = row["course"]
+            course = row["course"] or row["infusion"]  # without a course it is a course of its own
             of_course[course] += 1
             after = own[index + 1] if index + 1 < len(own) else None
             found.append(Infusion(
-                infusion=row["infusion"], patient=patient, clinic=row["clinic"] or "", course=course,
+                infusion=row["infusion"], patient=patient, clinic=row["clinic"] or "", course=row["course"],
                 purpose=row["purpose"], started_us=row["started_us"], stopped_us=row["at_us"],
                 dose_ug=row["dose_ug"], dose_ng_per_kg=row["dose_ng_per_kg"], run_us=row["run_us"],
                 complete=bool(row["complete"]), fact=row["fact_id"], in_course=of_course[course],
