@@ -17,7 +17,7 @@ from projections.engine import positions, tableset
 from projections.engine.batch import Clock
 from projections.engine.compare import Comparison, replay_and_compare
 from projections.engine.database import Session, ViewsDatabase
-from projections.engine.group import GroupRunner
+from projections.engine.group import TAIL_BATCH, GroupRunner
 from projections.engine.lock import Lock, lock_for
 from projections.engine.positions import POSITIONS, SKIPS, Standing
 from projections.engine.projection import Group, Projection
@@ -51,16 +51,24 @@ class ProjectionEngine:
     """Implements `domain.ports.ProjectionRunner`, and what operators need besides.
 
     Cheap to make, and safe in any process: it opens worker connections only when asked to work. Make it
-    after a fork. `now_us` is the clock of lags and retries (a simulation passes its own).
+    after a fork. `now_us` is the clock of lags and retries (a simulation passes its own); `tail_batch` the most
+    events in one transaction while serving.
     """
 
     def __init__(
-        self, database: ViewsDatabase, log: LogReader, groups: Sequence[Group], *, now_us: Clock = wall_clock_us
+        self,
+        database: ViewsDatabase,
+        log: LogReader,
+        groups: Sequence[Group],
+        *,
+        now_us: Clock = wall_clock_us,
+        tail_batch: int = TAIL_BATCH,
     ) -> None:
         self.database = database
         self.log = log
         self.groups = tuple(groups)
         self.now_us = now_us
+        self.tail_batch = tail_batch
         self._by_name = {projection.name: (group, projection) for group in groups for projection in group.projections}
         self._running = threading.Lock()
         self._leading: dict[str, tuple[Session, GroupRunner, Lock]] = {}
@@ -113,7 +121,7 @@ class ProjectionEngine:
             if not lock.acquire():
                 session.close()
                 return 0
-            runner = GroupRunner(session, group, self.log, self.now_us)
+            runner = self.runner(session, group)
             runner.lead(worker_name())
             leading = self._leading[group.name] = (session, runner, lock)
         try:
@@ -121,6 +129,10 @@ class ProjectionEngine:
         except BaseException:
             self._let_go(group.name)
             raise
+
+    def runner(self, session: Session, group: Group) -> GroupRunner:
+        """What applies the batches of `group` over `session`; its caller holds the group's lock."""
+        return GroupRunner(session, group, self.log, self.now_us, batch=self.tail_batch)
 
     def _let_go(self, group: str) -> None:
         session, _, lock = self._leading.pop(group)

@@ -93,7 +93,7 @@ class GroupWorker(threading.Thread):
             session.close()
 
     def _lead(self, session: Session, lock: Lock) -> None:
-        runner = GroupRunner(session, self.group, self.engine.log, self.engine.now_us)
+        runner = self.engine.runner(session, self.group)
         epoch = runner.lead(self.worker)
         log.info("projections.leading", group=self.group.name, worker=self.worker, epoch=epoch)
         check_at = time.monotonic()

@@ -59,7 +59,9 @@ def start_over(database: ViewsDatabase) -> None:
         sql.exec_driver_sql(f"DELETE FROM {database.name('ops_projection_positions')}")
 
 
-def follow(database: ViewsDatabase, log: ListLog, cuts: Sequence[tuple[int, bool]]) -> dict[str, list[tuple[object, ...]]]:
+def follow(
+    database: ViewsDatabase, log: ListLog, cuts: Sequence[tuple[int, bool]]
+) -> dict[str, list[tuple[object, ...]]]:
     """Runs through `log` in batches of the sizes given (repeated); True kills the worker once before its commit."""
     engine = ProjectionEngine(database, log, [Group("boxes", (Contents(), Places()))])  # type: ignore[arg-type]
     engine.install()
