@@ -165,7 +165,7 @@ def over_midnight(world: World, clinic: Clinic, patient: Patient, at: datetime) 
     starts = clinic.local(day, time(20, 45))
     ends = starts + timedelta(minutes=120)
     room, nurse = clinic.rooms[0], clinic.nurses[2]
-    booking = Booking(world.new_id(), room, nurse, starts, ends, "booster")
+    booking = Booking(clinic, world.new_id(), room, nurse, starts, ends, "booster")
     stream = derived_id("day_sheet", clinic.clinic_id, day.isoformat())
     booked = world.attempt(
         clinic.desk, clinic.clinic_id, stream, BookAppointment, appointment_id=booking.appointment_id,
@@ -176,7 +176,7 @@ def over_midnight(world: World, clinic: Clinic, patient: Patient, at: datetime) 
         return
     clinic.take(room, nurse, starts, ends)
     visit = Visit(
-        world, clinic, patient.body, patient.course_id, booking, Twists(long_recovery_minutes=100, paused=True)
+        world, patient.body, patient.course_id, booking, Twists(long_recovery_minutes=100, paused=True)
     )
     yield from visit.live()
     patient.visits.append(visit)

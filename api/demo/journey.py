@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -14,11 +14,14 @@ from api.demo.visit import Booking, Twists, Visit
 from api.demo.world import Journey, World
 from domain.course import (
     AssessResponse,
+    BoosterScheduled,
+    CancelBooster,
     CloseCourse,
     HoldConsultation,
     OpenCourse,
     PlanSeries,
     ReachOptimalRelief,
+    RescheduleBooster,
     ReviseSeries,
     ScheduleBooster,
 )
@@ -203,23 +206,28 @@ class Patient:
 
     def _boosters(self) -> Journey:
         while not self.closed:
-            stop = self.body.last_stop or self._now()
-            days = max(float(self.clinic.protocol.booster_minimum_days), 0.8 * self.body.spell_days)
-            due = (stop + timedelta(days=days)).astimezone(self.clinic.zone).date()
-            due = max(due, self._now().astimezone(self.clinic.zone).date())
-            own = self.body.infusions >= 4
             booster = self.world.new_id()
-            self._on_course(
-                ScheduleBooster, booster_id=booster, due_on=due,
-                reason_code="own_spells" if own else "protocol_default",
-                basis_days=(Decimal(str(round(self.body.spell_days, 1))),) if own else (),
-            )
-            wait = max(1.0, (due - self._now().astimezone(self.clinic.zone).date()).days - 2)
+            self._on_course(ScheduleBooster, booster_id=booster)
             if self.rng.random() < 0.12 and not self.keeps_all:  # nobody hears from them again
                 return
-            visit = yield from self._come("booster", wait)
-            if visit is None and self.rng.random() < 0.5:
-                yield from self._close("lost_to_follow_up")
+            due = self._due(booster)
+            visit = yield from self._come("booster", max(1.0, (due - self._today()).days - 1))
+            while visit is None and not self.closed:
+                if self.rng.random() < 0.4 and not self.keeps_all:
+                    self._on_course(CancelBooster, booster_id=booster, reason_code="patients_choice")
+                    yield from self._close("lost_to_follow_up")
+                    return
+                later = self._today() + timedelta(days=5)
+                self._on_course(RescheduleBooster, booster_id=booster, due_on=later, reason_code="patients_choice")
+                visit = yield from self._come("booster", 4.0)
+
+    def _due(self, booster: UUID) -> date:
+        """The due date that the course worked out from the patient's own spells (or the protocol's default)."""
+        events = (record.event for record in self.world.reader.read_stream(self.course_id))
+        return next(e.due_on for e in events if isinstance(e, BoosterScheduled) and e.booster_id == booster)
+
+    def _today(self) -> date:
+        return self._now().astimezone(self.clinic.zone).date()
 
     def _close(self, reason: str) -> Journey:
         yield self._now() + timedelta(days=self.rng.uniform(1, 6))
@@ -230,22 +238,23 @@ class Patient:
     # --- booking and coming --------------------------------------------------------------------------
 
     def _sheet(self, booking: Booking, command: type, **what: object) -> object:
-        day = booking.starts.astimezone(self.clinic.zone).date()
-        stream = derived_id("day_sheet", self.clinic.clinic_id, day.isoformat())
-        return self.world.do(self.clinic.desk, self.clinic.clinic_id, stream, command, **what)  # type: ignore[arg-type]
+        clinic = booking.clinic
+        day = booking.starts.astimezone(clinic.zone).date()
+        stream = derived_id("day_sheet", clinic.clinic_id, day.isoformat())
+        return self.world.do(clinic.desk, clinic.clinic_id, stream, command, **what)  # type: ignore[arg-type]
 
     def _book(
         self, kind: str, days: float, minutes: int, series_id: UUID | None = None
     ) -> Generator[datetime, None, Booking | None]:
         clinic = self.clinic
-        earliest = self._now() + timedelta(days=days * 0.6)
+        earliest = max(self._now() + timedelta(days=days * 0.6), self._rested())
         day = earliest.astimezone(clinic.zone).date()
         for offset in range(28):
             found = clinic.free_slot(day + timedelta(days=offset), minutes, earliest)
             if found is None:
                 continue
             room, nurse, starts = found
-            booking = Booking(self.world.new_id(), room, nurse, starts, starts + timedelta(minutes=minutes), kind)
+            booking = Booking(clinic, self.world.new_id(), room, nurse, starts, starts + timedelta(minutes=minutes), kind)
             try:
                 self._sheet(
                     booking, BookAppointment, appointment_id=booking.appointment_id, patient_id=self.body.patient_id,
@@ -282,7 +291,7 @@ class Patient:
                     asked_by="clinic" if clinic_side else "patient",
                     reason_code="staff_absence" if clinic_side else self.rng.choice(("illness", "transport")),
                 )
-                self.clinic.free(booking.room, booking.nurse, booking.starts, booking.ends)
+                booking.clinic.free(booking.room, booking.nurse, booking.starts, booking.ends)
                 continue
             if self.rng.random() < P.patient_moves:
                 yield from self._move(booking)
@@ -293,7 +302,7 @@ class Patient:
             yield max(self._now(), booking.starts - timedelta(minutes=50))
             self._screen_again_when_due()
             twists = self.tune(self.body.infusions + 1) or Twists.drawn(self.rng)
-            visit = Visit(self.world, self.clinic, self.body, self.course_id, booking, twists)
+            visit = Visit(self.world, self.body, self.course_id, booking, twists)
             yield from visit.live()
             self.visits.append(visit)
             if visit.stopped_at is not None:
@@ -301,12 +310,16 @@ class Patient:
                 return visit
         return None
 
+    def _rested(self) -> datetime:
+        """The protocol's soft limit between two infusions is 24 hours; the desk books clear of it."""
+        return self.body.last_stop + timedelta(hours=26) if self.body.last_stop else self._now()
+
     def _move(self, booking: Booking) -> Journey:
         yield max(self._now(), booking.starts - timedelta(hours=self.rng.uniform(20, 60)))
         minutes = round((booking.ends - booking.starts).total_seconds() / 60)
-        day = booking.starts.astimezone(self.clinic.zone).date()
+        day = booking.starts.astimezone(booking.clinic.zone).date()
         for offset in range(3):
-            found = self.clinic.free_slot(day + timedelta(days=offset), minutes, self._now() + timedelta(hours=4))
+            found = booking.clinic.free_slot(day + timedelta(days=offset), minutes, max(self._now() + timedelta(hours=4), self._rested()))
             if found is None or found[2] == booking.starts:
                 continue
             room, nurse, starts = found
@@ -318,8 +331,8 @@ class Patient:
                 )
             except DomainError:
                 continue
-            self.clinic.free(booking.room, booking.nurse, booking.starts, booking.ends)
-            self.clinic.take(room, booking.nurse, starts, ends)
+            booking.clinic.free(booking.room, booking.nurse, booking.starts, booking.ends)
+            booking.clinic.take(room, booking.nurse, starts, ends)
             booking.room, booking.starts, booking.ends = room, starts, ends
             return
 

@@ -26,6 +26,7 @@ from api.fhir.importing import FhirImport
 from api.settings import Settings
 from domain.patient.history import ConditionRecorded, RecordCondition
 from domain.patient.registration import PatientRegistered, RegisterPatient
+from domain.vocabulary.conditions import CONDITIONS
 
 FIRST_DAY = datetime(2026, 5, 25, 13, 0, tzinfo=UTC)
 """A Monday; 26 weeks later is 23 November 2026. US daylight saving time ends on 1 November inside it."""
@@ -130,7 +131,7 @@ def _imported(world: World) -> list[tuple[UUID, str, str]]:
                 continue
             if isinstance(event, PatientRegistered) and not event.deceased:
                 sexes[subject] = event.sex
-            elif isinstance(event, ConditionRecorded) and subject in sexes:
+            elif isinstance(event, ConditionRecorded) and subject in sexes and event.condition in CONDITIONS:
                 found.setdefault(subject, event.condition)
     return [(patient, condition, sexes[patient]) for patient, condition in found.items()]
 

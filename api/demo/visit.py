@@ -55,6 +55,7 @@ CLASS_OF = {"ondansetron": "antiemetic", "labetalol": "antihypertensive"}
 class Booking:
     """What the front desk knows of a visit."""
 
+    clinic: Clinic
     appointment_id: UUID
     room: UUID
     nurse: UUID
@@ -97,8 +98,9 @@ class Visit:
     """Carries one visit out. After it, `given` is what was infused, if anything was."""
 
     def __init__(
-        self, world: World, clinic: Clinic, body: Body, course_id: UUID, booking: Booking, twists: Twists
+        self, world: World, body: Body, course_id: UUID, booking: Booking, twists: Twists
     ) -> None:
+        clinic = booking.clinic
         self.world, self.clinic, self.body, self.course_id = world, clinic, body, course_id
         self.booking, self.twists = booking, twists
         self.infusion_id = world.new_id()
@@ -127,6 +129,10 @@ class Visit:
     def _vitals(self, minutes_in: float | None, **but: int) -> None:
         signs = {**self.body.vitals(minutes_in), **but}
         self._do(RecordVitals, vitals=VitalSigns(**signs))  # type: ignore[arg-type]
+
+    def _observe(self, minutes_in: float, **but: int) -> None:
+        self._vitals(minutes_in, **but)
+        self._do(ScoreSedation, scale="rass", score=self.rng.choice((0, 0, -1, -1, -2)))
 
     def _ask_pain(self) -> None:
         self.world.do(
@@ -195,7 +201,7 @@ class Visit:
         if twists.over_soft:
             per_kg = Decimal("0.58")
         rate = (per_kg * self.weight * 60 / minutes).quantize(TENTH)
-        rate = min(rate, Decimal("24.9")) if not twists.over_soft else max(rate, Decimal("26.0"))
+        rate = min(rate, Decimal("24.9")) if not twists.over_soft else min(max(rate, Decimal("26.0")), Decimal("38.0"))
         self.rate = rate
         order = {
             "prescriber_id": UUID(self.prescriber.id), "purpose": self.booking.visit_kind, "weight_basis": "actual",
@@ -261,15 +267,14 @@ class Visit:
     def _happen(self, what: str, detail: object, minute: float) -> Generator[datetime, None, float]:
         """One thing during the infusion; the minutes by which it delays the end."""
         if what == "vitals":
-            self._vitals(minute)
-            self._do(ScoreSedation, scale="rass", score=self.rng.choice((0, 0, -1, -1, -2)))
+            self._observe(minute)
         elif what == "effect":
             kind, grade = detail  # type: ignore[misc]
             self._report(kind, grade)
         elif what == "pause":
             self._do(PauseInfusion, reason_code="patients_wish")
             yield self._in(6)
-            self._vitals(minute)
+            self._observe(minute)
             self._do(ResumeInfusion, rate_mg_per_h=self.rate)
             return 6.0
         elif what == "low_oxygen":
@@ -285,7 +290,7 @@ class Visit:
             self._do(PauseInfusion, reason_code="alert")
             alert = receipt.ids.get("alert_id")
             yield self._in(8)
-            self._vitals(minute, spo2_percent=97)
+            self._observe(minute, spo2_percent=97)
             if alert:
                 self.world.attempt(
                     self.prescriber, self.clinic.clinic_id, self.infusion_id, AcknowledgeAlert,

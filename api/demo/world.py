@@ -78,7 +78,7 @@ class World:
         self.clock.set(until)
 
     def do(
-        self, by: Actor, clinic_id: UUID | None, stream_id: UUID, command: type[Command],
+        self, by: Actor, clinic_id: UUID | None, stream_id: UUID, command: type[Command], /,
         *, at: datetime | None = None, correlation_id: UUID | None = None, late_reason: str | None = None,
         **what: Any,
     ) -> Receipt:
