@@ -91,6 +91,8 @@ def _put_in_place(draft: Settings, settings: Settings) -> None:
     if draft.home == settings.home:
         return
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for stale in settings.home.glob("*.sqlite3-*"):  # a journal of the file replaced would spoil the new one
+        stale.unlink()
     for path in sorted(draft.home.iterdir(), key=lambda each: each.name == LAST):
         target = settings.home / path.name
         if target.is_dir():
