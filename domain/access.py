@@ -9,11 +9,15 @@ from domain.kernel import Code, Event
 
 
 class SignedIn(Event, frozen=True, kw_only=True):
+    """Somebody signed in."""
+
     NAME: ClassVar[str] = "access.signed_in.v1"
     method: Code
 
 
 class SignInFailed(Event, frozen=True, kw_only=True):
+    """Somebody failed to sign in."""
+
     NAME: ClassVar[str] = "access.sign_in_failed.v1"
     method: Code
     reason_code: Code
@@ -31,6 +35,8 @@ class RecordOpened(Event, frozen=True, kw_only=True):
 
 
 class ExportMade(Event, frozen=True, kw_only=True):
+    """Records left the system: how many, up to which position of the care log, sealed or not."""
+
     NAME: ClassVar[str] = "access.export_made.v1"
     scope: Code
     care_position: int

@@ -20,6 +20,8 @@ class CommandRefused(Event, frozen=True, kw_only=True):
 
 
 class EmergencyAccessUsed(Event, frozen=True, kw_only=True):
+    """Somebody opened a record outside their care, with a reason; loud on purpose."""
+
     NAME: ClassVar[str] = "oversight.emergency_access_used.v1"
     patient_id: UUID
     until: datetime
@@ -28,6 +30,8 @@ class EmergencyAccessUsed(Event, frozen=True, kw_only=True):
 
 
 class PermissionChanged(Event, frozen=True, kw_only=True):
+    """A user, key or role was made, changed or stopped."""
+
     NAME: ClassVar[str] = "oversight.permission_changed.v1"
     principal: str
     change: Code
@@ -36,6 +40,8 @@ class PermissionChanged(Event, frozen=True, kw_only=True):
 
 
 class DisclosureRecorded(Event, frozen=True, kw_only=True):
+    """A record went to somebody outside."""
+
     NAME: ClassVar[str] = "oversight.disclosure_recorded.v1"
     disclosure_id: UUID
     recipient: Secret

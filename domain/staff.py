@@ -39,6 +39,8 @@ class NotCorrectable(DomainError):
 
 
 class StaffJoined(Event, frozen=True, kw_only=True):
+    """Somebody works for the organisation. profession: see vocabulary PROFESSIONS."""
+
     NAME: ClassVar[str] = "staff.joined.v1"
     full_name: Secret
     email: Secret | None = None
@@ -57,6 +59,8 @@ class CredentialsRecorded(Event, frozen=True, kw_only=True):
 
 
 class StaffLeft(Event, frozen=True, kw_only=True):
+    """A member of staff no longer works for the organisation."""
+
     NAME: ClassVar[str] = "staff.left.v1"
     reason_code: Code
 

@@ -17,6 +17,8 @@ class LogOpened(Event, frozen=True, kw_only=True):
 
 
 class ImportRun(Event, frozen=True, kw_only=True):
+    """An import was carried out: hashes of its files, and how many lines were used or not, by reason."""
+
     NAME: ClassVar[str] = "system.import_run.v1"
     import_id: UUID
     source: Code
@@ -26,12 +28,16 @@ class ImportRun(Event, frozen=True, kw_only=True):
 
 
 class SettingChanged(Event, frozen=True, kw_only=True):
+    """A setting of the installation was changed."""
+
     NAME: ClassVar[str] = "system.setting_changed.v1"
     setting: Code
     value: str
 
 
 class MetricDefinitionPublished(Event, frozen=True, kw_only=True):
+    """A metric's definition in words, under its version; kept for ever, so that old figures stay explicable."""
+
     NAME: ClassVar[str] = "system.metric_definition_published.v1"
     metric: Code
     definition_version: int

@@ -60,12 +60,16 @@ class PriceListAlreadyPublished(DomainError):
 
 
 class StaffAssigned(Event, frozen=True, kw_only=True):
+    """A member of staff works here from now on, in this role."""
+
     NAME: ClassVar[str] = "clinic.staff_assigned.v1"
     staff_id: UUID
     role: Role
 
 
 class StaffUnassigned(Event, frozen=True, kw_only=True):
+    """A member of staff no longer works here in this role."""
+
     NAME: ClassVar[str] = "clinic.staff_unassigned.v1"
     staff_id: UUID
     role: Role

@@ -76,6 +76,8 @@ class ClinicOpened(Event, frozen=True, kw_only=True):
 
 
 class RoomAdded(Event, frozen=True, kw_only=True):
+    """A room is in service from now on: one patient at a time."""
+
     NAME: ClassVar[str] = "clinic.room_added.v1"
     room_id: UUID
     room_name: str
@@ -112,6 +114,8 @@ class ClosureDeclared(Event, frozen=True, kw_only=True):
 
 
 class ClosureLifted(Event, frozen=True, kw_only=True):
+    """A declared closure no longer holds."""
+
     NAME: ClassVar[str] = "clinic.closure_lifted.v1"
     closure_id: UUID
 

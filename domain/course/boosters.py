@@ -59,6 +59,8 @@ class BoosterScheduled(Event, frozen=True, kw_only=True):
 
 
 class BoosterRescheduled(Event, frozen=True, kw_only=True):
+    """A maintenance infusion has another due date, or got its appointment."""
+
     NAME: ClassVar[str] = "course.booster_rescheduled.v1"
     booster_id: UUID
     due_on: date
@@ -67,6 +69,8 @@ class BoosterRescheduled(Event, frozen=True, kw_only=True):
 
 
 class BoosterCancelled(Event, frozen=True, kw_only=True):
+    """A planned maintenance infusion will not take place."""
+
     NAME: ClassVar[str] = "course.booster_cancelled.v1"
     booster_id: UUID
     reason_code: Code

@@ -18,6 +18,8 @@ class AlreadyAtThisClinic(DomainError):
 
 
 class CourseTransferred(Event, frozen=True, kw_only=True):
+    """Another clinic goes on with the course."""
+
     NAME: ClassVar[str] = "course.transferred.v1"
     from_clinic_id: UUID
     to_clinic_id: UUID

@@ -84,6 +84,8 @@ class SeriesPlanned(Event, frozen=True, kw_only=True):
 
 
 class SeriesRevised(Event, frozen=True, kw_only=True):
+    """From now on another number of infusions or another window is planned."""
+
     NAME: ClassVar[str] = "course.series_revised.v1"
     series_id: UUID
     infusions: int

@@ -75,11 +75,15 @@ class AppointmentMoved(Event, frozen=True, kw_only=True):
 
 
 class AppointmentConfirmed(Event, frozen=True, kw_only=True):
+    """The patient's side said that they will come."""
+
     NAME: ClassVar[str] = "appointment.confirmed.v1"
     appointment_id: UUID
 
 
 class AppointmentCancelled(Event, frozen=True, kw_only=True):
+    """A booking was given up. by: patient, clinic; room and patient are free again."""
+
     NAME: ClassVar[str] = "appointment.cancelled.v1"
     appointment_id: UUID
     asked_by: Code
@@ -88,6 +92,8 @@ class AppointmentCancelled(Event, frozen=True, kw_only=True):
 
 
 class NoShowRecorded(Event, frozen=True, kw_only=True):
+    """The booked patient did not come."""
+
     NAME: ClassVar[str] = "appointment.no_show_recorded.v1"
     appointment_id: UUID
 
@@ -101,6 +107,8 @@ class AppointmentKept(Event, frozen=True, kw_only=True):
 
 
 class OverbookingAuthorised(Event, frozen=True, kw_only=True):
+    """A person booked over what is taken, on purpose and for a reason."""
+
     NAME: ClassVar[str] = "appointment.overbooking_authorised.v1"
     appointment_id: UUID
     resource: str

@@ -27,6 +27,8 @@ class SlotNotWanted(DomainError):
 
 
 class WaitlistJoined(Event, frozen=True, kw_only=True):
+    """A patient would take an earlier time."""
+
     NAME: ClassVar[str] = "appointment.waitlist_joined.v1"
     entry_id: UUID
     patient_id: UUID
@@ -36,6 +38,8 @@ class WaitlistJoined(Event, frozen=True, kw_only=True):
 
 
 class SlotOffered(Event, frozen=True, kw_only=True):
+    """Somebody on the waiting list was offered a time."""
+
     NAME: ClassVar[str] = "appointment.slot_offered.v1"
     entry_id: UUID
     room_id: UUID
@@ -44,6 +48,8 @@ class SlotOffered(Event, frozen=True, kw_only=True):
 
 
 class WaitlistLeft(Event, frozen=True, kw_only=True):
+    """A patient no longer waits for an earlier time."""
+
     NAME: ClassVar[str] = "appointment.waitlist_left.v1"
     entry_id: UUID
     reason_code: Code

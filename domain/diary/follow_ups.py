@@ -52,6 +52,8 @@ class InfusionNoted(Event, frozen=True, kw_only=True):
 
 
 class FollowUpDue(Event, frozen=True, kw_only=True):
+    """The patient will be asked for these instruments at `due_at`."""
+
     NAME: ClassVar[str] = "diary.follow_up_due.v1"
     follow_up_id: UUID
     infusion_id: UUID
@@ -60,12 +62,16 @@ class FollowUpDue(Event, frozen=True, kw_only=True):
 
 
 class FollowUpSuperseded(Event, frozen=True, kw_only=True):
+    """A new infusion opened a new schedule; this prompt no longer counts."""
+
     NAME: ClassVar[str] = "diary.follow_up_superseded.v1"
     follow_up_id: UUID
     by_infusion_id: UUID
 
 
 class FollowUpMissed(Event, frozen=True, kw_only=True):
+    """Nobody answered a follow-up in time."""
+
     NAME: ClassVar[str] = "diary.follow_up_missed.v1"
     follow_up_id: UUID
 

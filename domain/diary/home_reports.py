@@ -47,6 +47,8 @@ class AlertAlreadyAcknowledged(DomainError):
 
 
 class SideEffectReportedFromHome(Event, frozen=True, kw_only=True):
+    """The patient reported a side effect after the visit."""
+
     NAME: ClassVar[str] = "diary.side_effect_reported_from_home.v1"
     side_effect_id: UUID
     kind: Code
@@ -71,6 +73,8 @@ class HomeAlertRaised(Event, frozen=True, kw_only=True):
 
 
 class HomeAlertAcknowledged(Event, frozen=True, kw_only=True):
+    """Somebody took care of an alert from home."""
+
     NAME: ClassVar[str] = "diary.alert_acknowledged.v1"
     alert_id: UUID
     action: Code

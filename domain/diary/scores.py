@@ -52,18 +52,24 @@ class MoodScored(Event, frozen=True, kw_only=True):
 
 
 class CognitionScored(Event, frozen=True, kw_only=True):
+    """A cognition instrument's total."""
+
     NAME: ClassVar[str] = "diary.cognition_scored.v1"
     instrument: Code
     total: Decimal
 
 
 class ReliefReported(Event, frozen=True, kw_only=True):
+    """How much relief the patient reports, 0-100 %."""
+
     NAME: ClassVar[str] = "diary.relief_reported.v1"
     relief_percent: int
     infusion_id: UUID | None = None
 
 
 class WeightMeasured(Event, frozen=True, kw_only=True):
+    """Weight in kg, outside a visit."""
+
     NAME: ClassVar[str] = "diary.weight_measured.v1"
     weight_kg: Decimal
 

@@ -21,6 +21,8 @@ class ExplanationNeeded(BadInput):
 
 
 class DiscrepancyFound(Event, frozen=True, kw_only=True):
+    """What was drawn is not what was given and wasted, beyond the tolerance."""
+
     NAME: ClassVar[str] = "drug_lot.discrepancy_found.v1"
     discrepancy_id: UUID
     draw_id: UUID | None = None
@@ -28,6 +30,8 @@ class DiscrepancyFound(Event, frozen=True, kw_only=True):
 
 
 class DiscrepancyExplained(Event, frozen=True, kw_only=True):
+    """What a difference turned out to be."""
+
     NAME: ClassVar[str] = "drug_lot.discrepancy_explained.v1"
     discrepancy_id: UUID
     reason_code: Code

@@ -25,6 +25,8 @@ class LotDiffers(DomainError):
 
 
 class VialReceived(Event, frozen=True, kw_only=True):
+    """Vials came in: how many, how much in each, from whom."""
+
     NAME: ClassVar[str] = "drug_lot.vial_received.v1"
     drug: Code
     ndc: Code
@@ -37,6 +39,8 @@ class VialReceived(Event, frozen=True, kw_only=True):
 
 
 class VialBroken(Event, frozen=True, kw_only=True):
+    """Vials were broken, seen by a second person."""
+
     NAME: ClassVar[str] = "drug_lot.vial_broken.v1"
     vials: int
     lost_mg: Decimal

@@ -74,6 +74,8 @@ class VisitQuestions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PatientArrived(Event, frozen=True, kw_only=True):
+    """The patient is in the clinic: the visit begins."""
+
     NAME: ClassVar[str] = "infusion.patient_arrived.v1"
     patient_id: UUID
     visit_kind: Code
@@ -84,11 +86,15 @@ class PatientArrived(Event, frozen=True, kw_only=True):
 
 
 class PatientRoomed(Event, frozen=True, kw_only=True):
+    """The patient has the room to themselves from now until it is released."""
+
     NAME: ClassVar[str] = "infusion.patient_roomed.v1"
     room_id: UUID
 
 
 class PatientMovedRoom(Event, frozen=True, kw_only=True):
+    """The visit goes on in another room; the first is free from now on."""
+
     NAME: ClassVar[str] = "infusion.patient_moved_room.v1"
     from_room_id: UUID
     room_id: UUID

@@ -71,6 +71,8 @@ class RecoveryAssessed(Event, frozen=True, kw_only=True):
 
 
 class PatientDischarged(Event, frozen=True, kw_only=True):
+    """The patient left with a responsible adult, criteria met, monitoring minutes over."""
+
     NAME: ClassVar[str] = "infusion.patient_discharged.v1"
     driver_present: bool
     instructions_given: bool
@@ -79,6 +81,8 @@ class PatientDischarged(Event, frozen=True, kw_only=True):
 
 
 class LeftAgainstAdvice(Event, frozen=True, kw_only=True):
+    """The patient left before they should."""
+
     NAME: ClassVar[str] = "infusion.left_against_advice.v1"
     reason_code: Code
     risks_explained: bool
@@ -86,23 +90,31 @@ class LeftAgainstAdvice(Event, frozen=True, kw_only=True):
 
 
 class TransferredToHospital(Event, frozen=True, kw_only=True):
+    """The patient was taken to hospital."""
+
     NAME: ClassVar[str] = "infusion.transferred_to_hospital.v1"
     reason_code: Code
     hospital: Secret | None = None
 
 
 class VisitEndedWithoutInfusion(Event, frozen=True, kw_only=True):
+    """The patient came and no drug ran."""
+
     NAME: ClassVar[str] = "infusion.visit_ended_without_infusion.v1"
     reason_code: Code
     note: Secret | None = None
 
 
 class DiedInCare(Event, frozen=True, kw_only=True):
+    """The patient died during the visit."""
+
     NAME: ClassVar[str] = "infusion.died_in_care.v1"
     note: Secret | None = None
 
 
 class RoomReleased(Event, frozen=True, kw_only=True):
+    """The room is clean and free."""
+
     NAME: ClassVar[str] = "infusion.room_released.v1"
     room_id: UUID
 

@@ -19,6 +19,8 @@ from domain.kernel import Code, Command, Event, Secret
 
 
 class IVPlaced(Event, frozen=True, kw_only=True):
+    """A vein is open."""
+
     NAME: ClassVar[str] = "infusion.iv_placed.v1"
     site: Code
     gauge: int
@@ -26,12 +28,16 @@ class IVPlaced(Event, frozen=True, kw_only=True):
 
 
 class IVFailed(Event, frozen=True, kw_only=True):
+    """An attempt at a vein failed."""
+
     NAME: ClassVar[str] = "infusion.iv_failed.v1"
     site: Code
     reason_code: Code
 
 
 class BagHung(Event, frozen=True, kw_only=True):
+    """A bag is connected: how much drug in how much fluid, from which lot."""
+
     NAME: ClassVar[str] = "infusion.bag_hung.v1"
     bag_id: UUID
     draw_id: UUID | None = None
@@ -41,27 +47,37 @@ class BagHung(Event, frozen=True, kw_only=True):
 
 
 class BolusGiven(Event, frozen=True, kw_only=True):
+    """A dose given at once; counts into the milligrams."""
+
     NAME: ClassVar[str] = "infusion.bolus_given.v1"
     dose_mg: Decimal
 
 
 class InfusionStarted(Event, frozen=True, kw_only=True):
+    """The drug runs, at `rate_mg_per_h`."""
+
     NAME: ClassVar[str] = "infusion.started.v1"
     rate_mg_per_h: Decimal
 
 
 class RateChanged(Event, frozen=True, kw_only=True):
+    """The drug runs at another rate from now on."""
+
     NAME: ClassVar[str] = "infusion.rate_changed.v1"
     rate_mg_per_h: Decimal
     reason_code: Code
 
 
 class InfusionPaused(Event, frozen=True, kw_only=True):
+    """The drug stands still; the minutes do not count."""
+
     NAME: ClassVar[str] = "infusion.paused.v1"
     reason_code: Code
 
 
 class InfusionResumed(Event, frozen=True, kw_only=True):
+    """The drug runs again, at `rate_mg_per_h`."""
+
     NAME: ClassVar[str] = "infusion.resumed.v1"
     rate_mg_per_h: Decimal
 
@@ -91,6 +107,8 @@ class InfusionGiven(Event, frozen=True, kw_only=True):
 
 
 class MedicationGiven(Event, frozen=True, kw_only=True):
+    """Another medicine was given during the visit."""
+
     NAME: ClassVar[str] = "infusion.medication_given.v1"
     medication: Code
     dose: Decimal

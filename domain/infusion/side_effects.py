@@ -58,6 +58,8 @@ class SideEffectReported(Event, frozen=True, kw_only=True):
 
 
 class SideEffectRegraded(Event, frozen=True, kw_only=True):
+    """An earlier side effect got worse or better (CTCAE grade)."""
+
     NAME: ClassVar[str] = "infusion.side_effect_regraded.v1"
     side_effect_id: UUID
     grade: int
@@ -65,6 +67,8 @@ class SideEffectRegraded(Event, frozen=True, kw_only=True):
 
 
 class SideEffectTreated(Event, frozen=True, kw_only=True):
+    """What was done about a side effect."""
+
     NAME: ClassVar[str] = "infusion.side_effect_treated.v1"
     side_effect_id: UUID
     treatment: Code
@@ -72,6 +76,8 @@ class SideEffectTreated(Event, frozen=True, kw_only=True):
 
 
 class SideEffectResolved(Event, frozen=True, kw_only=True):
+    """A side effect ended."""
+
     NAME: ClassVar[str] = "infusion.side_effect_resolved.v1"
     side_effect_id: UUID
 

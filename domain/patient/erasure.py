@@ -56,29 +56,39 @@ class SecondApproverNeeded(DomainError):
 
 
 class LegalHoldPlaced(Event, frozen=True, kw_only=True):
+    """Nothing of this record may be erased until the hold is released."""
+
     NAME: ClassVar[str] = "patient.legal_hold_placed.v1"
     hold_id: UUID
     reason: Secret
 
 
 class LegalHoldReleased(Event, frozen=True, kw_only=True):
+    """A legal hold no longer stands in the way of erasure."""
+
     NAME: ClassVar[str] = "patient.legal_hold_released.v1"
     hold_id: UUID
 
 
 class ErasureRequested(Event, frozen=True, kw_only=True):
+    """Somebody asked that what identifies the patient be destroyed."""
+
     NAME: ClassVar[str] = "patient.erasure_requested.v1"
     request_id: UUID
     reason_code: Code
 
 
 class ErasureDeclined(Event, frozen=True, kw_only=True):
+    """A requested erasure will not be carried out."""
+
     NAME: ClassVar[str] = "patient.erasure_declined.v1"
     request_id: UUID
     reason_code: Code
 
 
 class ErasureApproved(Event, frozen=True, kw_only=True):
+    """One of the two approvals that an erasure needs."""
+
     NAME: ClassVar[str] = "patient.erasure_approved.v1"
     request_id: UUID
     approved_by: UUID

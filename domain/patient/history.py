@@ -34,6 +34,8 @@ class CoverageNotValid(BadInput):
 
 
 class ConditionRecorded(Event, frozen=True, kw_only=True):
+    """A condition of the patient, by vocabulary RECORDABLE; the page's 11 are indications."""
+
     NAME: ClassVar[str] = "patient.condition_recorded.v1"
     condition: Code
     icd10: Code | None = None
@@ -53,6 +55,8 @@ class TherapyTried(Event, frozen=True, kw_only=True):
 
 
 class AdjunctTherapyStarted(Event, frozen=True, kw_only=True):
+    """A therapy beside the infusions began."""
+
     NAME: ClassVar[str] = "patient.adjunct_therapy_started.v1"
     adjunct_id: UUID
     therapy: Code
@@ -61,6 +65,8 @@ class AdjunctTherapyStarted(Event, frozen=True, kw_only=True):
 
 
 class AdjunctTherapyEnded(Event, frozen=True, kw_only=True):
+    """A therapy beside the infusions ended."""
+
     NAME: ClassVar[str] = "patient.adjunct_therapy_ended.v1"
     adjunct_id: UUID
     ended_on: date
@@ -68,6 +74,8 @@ class AdjunctTherapyEnded(Event, frozen=True, kw_only=True):
 
 
 class CoverageRecorded(Event, frozen=True, kw_only=True):
+    """Who pays: the patient, or a payer from `valid_from` on."""
+
     NAME: ClassVar[str] = "patient.coverage_recorded.v1"
     coverage_id: UUID
     self_pay: bool

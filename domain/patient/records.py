@@ -38,23 +38,31 @@ class PatientsMerged(Event, frozen=True, kw_only=True):
 
 
 class PatientsUnmerged(Event, frozen=True, kw_only=True):
+    """Two merged records are read as two patients again."""
+
     NAME: ClassVar[str] = "patient.unmerged.v1"
     survivor_id: UUID
     reason_code: Code
 
 
 class AmendmentRequested(Event, frozen=True, kw_only=True):
+    """The patient asked for a correction of the record (45 CFR 164.526)."""
+
     NAME: ClassVar[str] = "patient.amendment_requested.v1"
     request_id: UUID
     text: Secret
 
 
 class AmendmentAccepted(Event, frozen=True, kw_only=True):
+    """A requested correction was accepted; the correction itself is an EntryAmended."""
+
     NAME: ClassVar[str] = "patient.amendment_accepted.v1"
     request_id: UUID
 
 
 class AmendmentDenied(Event, frozen=True, kw_only=True):
+    """A requested correction was denied, for a reason the law knows."""
+
     NAME: ClassVar[str] = "patient.amendment_denied.v1"
     request_id: UUID
     reason_code: Code
@@ -62,6 +70,8 @@ class AmendmentDenied(Event, frozen=True, kw_only=True):
 
 
 class RecordCopyGiven(Event, frozen=True, kw_only=True):
+    """The patient was given a copy of the record."""
+
     NAME: ClassVar[str] = "patient.record_copy_given.v1"
     copy_id: UUID
     given_to: Secret
@@ -69,6 +79,8 @@ class RecordCopyGiven(Event, frozen=True, kw_only=True):
 
 
 class DisclosureRestricted(Event, frozen=True, kw_only=True):
+    """The patient restricted to whom the record may be disclosed (45 CFR 164.522)."""
+
     NAME: ClassVar[str] = "patient.disclosure_restricted.v1"
     restriction_id: UUID
     scope: Code

@@ -78,23 +78,31 @@ class DemographicsCorrected(Event, frozen=True, kw_only=True):
 
 
 class CareRelationOpened(Event, frozen=True, kw_only=True):
+    """From now on the clinic sees this patient; to others the id answers 404."""
+
     NAME: ClassVar[str] = "patient.care_relation_opened.v1"
     clinic_id: UUID
     reason_code: Code
 
 
 class CareRelationClosed(Event, frozen=True, kw_only=True):
+    """From now on the clinic no longer sees this patient."""
+
     NAME: ClassVar[str] = "patient.care_relation_closed.v1"
     clinic_id: UUID
     reason_code: Code
 
 
 class HomeClinicChanged(Event, frozen=True, kw_only=True):
+    """The clinic whose boosters and follow-up the patient counts under."""
+
     NAME: ClassVar[str] = "patient.home_clinic_changed.v1"
     clinic_id: UUID
 
 
 class ReferralReceived(Event, frozen=True, kw_only=True):
+    """Somebody sent the patient (or they came themselves), for these conditions."""
+
     NAME: ClassVar[str] = "patient.referral_received.v1"
     referral_id: UUID
     source: Code

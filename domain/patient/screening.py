@@ -69,6 +69,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScreeningRecorded(Event, frozen=True, kw_only=True):
+    """What was found (or not) of the conditions that may preclude ketamine."""
+
     NAME: ClassVar[str] = "patient.screening_recorded.v1"
     screening_id: UUID
     findings: tuple[Finding, ...]
@@ -88,6 +90,8 @@ class ScreeningCleared(Event, frozen=True, kw_only=True):
 
 
 class ConsentSigned(Event, frozen=True, kw_only=True):
+    """A consent form was signed. kind: see vocabulary CONSENT_KINDS."""
+
     NAME: ClassVar[str] = "patient.consent_signed.v1"
     consent_id: UUID
     kind: Code
@@ -97,6 +101,8 @@ class ConsentSigned(Event, frozen=True, kw_only=True):
 
 
 class ConsentWithdrawn(Event, frozen=True, kw_only=True):
+    """A signed consent no longer holds."""
+
     NAME: ClassVar[str] = "patient.consent_withdrawn.v1"
     consent_id: UUID
     reason_code: Code
