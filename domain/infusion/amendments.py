@@ -8,27 +8,28 @@ strikes what only exists because of it. An amended entry can be amended again; a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from domain import ledger
-from domain.corrections import AmendEntry, Entry, EntryAmended, EntryStruck, StrikeEntry
-from domain.infusion import arrival, departure, drug_given, drug_run, limits, monitoring, order, side_effects
+from domain.corrections import AmendEntry, Entry, EntryAmended, StrikeEntry
+from domain.infusion import arrival, departure, drug_given, drug_run, limits, line, monitoring, order, side_effects
 from domain.infusion.facts import Facts
-from domain.infusion.folding import as_of
+from domain.infusion.folding import just_before
 from domain.infusion.rules import Outcome
 from domain.infusion.state import State
-from domain.kernel import FUTURE_TOLERANCE, Code, DomainError, Event, InTheFuture
-from domain.ledger import CorrectionNotValid, EntryCannotBeCorrected, decide_amendment
+from domain.infusion.striking import strikes
+from domain.infusion.watched_again import alerts_again
+from domain.kernel import BadInput, DomainError, Event
+from domain.ledger import EntryCannotBeCorrected, decide_amendment
 from domain.ledger import decide_strike as struck_entry
 from domain.vocabulary import require
 from domain.vocabulary.discharge import DISCHARGE_SCORES, score
 from domain.vocabulary.reasons import AMENDED, STRUCK
 
 
-class ComputedNotTyped(DomainError):
+class ComputedNotTyped(BadInput):
     """The field is computed; correct the entries it is computed from."""
 
 
@@ -53,10 +54,10 @@ _CHECKS: Mapping[type[Event], Callable[[Any], None]] = {
     drug_run.BolusGiven: drug_given.check_drug_entry,
     drug_run.InfusionPaused: drug_given.check_drug_entry,
     drug_run.InfusionStoppedEarly: drug_given.check_drug_entry,
-    drug_run.BagHung: drug_given.check_drug_entry,
-    drug_run.MedicationGiven: drug_given.check_drug_entry,
-    drug_run.IVPlaced: drug_given.check_drug_entry,
-    drug_run.IVFailed: drug_given.check_drug_entry,
+    drug_run.BagHung: line.check_line_entry,
+    drug_run.MedicationGiven: line.check_line_entry,
+    drug_run.IVPlaced: line.check_line_entry,
+    drug_run.IVFailed: line.check_line_entry,
 }
 
 _DERIVED_ENTRIES = (
@@ -87,7 +88,6 @@ def decide_amend(state: State, then: State, command: AmendEntry, facts: Facts) -
     was = ledger.entry_of(state.entries, command.entry)
     _may_be_amended(was.event, command)
     amendment, standing = decide_amendment(state.entries, command)
-    _check_times(standing, command)
     check = _CHECKS.get(type(standing))
     if check is not None:
         _checked(check, standing)
@@ -97,7 +97,7 @@ def decide_amend(state: State, then: State, command: AmendEntry, facts: Facts) -
     amendment = msgspec.structs.replace(amendment, corrections={**amendment.corrections, **derived})
     standing = ledger.corrected(standing, derived)
     companions = _moved_with(state, was, standing, command)
-    return Outcome((amendment, *companions, *_alerts_again(state, was, standing, command, facts)))
+    return Outcome((amendment, *companions, *alerts_again(state, was, standing, command.at, facts)))
 
 
 def _may_be_amended(event: Event, command: AmendEntry) -> None:
@@ -108,16 +108,6 @@ def _may_be_amended(event: Event, command: AmendEntry) -> None:
             raise ComputedNotTyped(field=name, pointer=f"/corrections/{name}")
         if name in _NAMING:
             raise EntryCannotBeCorrected(entry=command.entry, field=name, pointer=f"/corrections/{name}")
-
-
-def _check_times(standing: Event, command: AmendEntry) -> None:
-    for name in type(standing).__struct_fields__:
-        value = getattr(standing, name)
-        if isinstance(value, datetime) and value.tzinfo is None:
-            raise CorrectionNotValid(reason="a moment without an offset", pointer=f"/corrections/{name}")
-    if standing.occurred_at > command.now + FUTURE_TOLERANCE:
-        raise InTheFuture(
-            at=standing.occurred_at.isoformat(), now=command.now.isoformat(), pointer="/corrections/occurred_at")
 
 
 def _checked(check: Callable[[Any], None], standing: Event) -> None:
@@ -136,13 +126,13 @@ def _derived(state: State, was: Entry, standing: Event) -> dict[str, Any]:
             dose = limits.order_dose(standing.bolus_mg, standing.rate_mg_per_h, standing.planned_minutes)
             return _if_changed("dose_mg", standing.dose_mg, dose)
         case drug_run.BagHung():
-            mixed = drug_given.concentration(standing.drug_mg, standing.volume_ml)
+            mixed = line.concentration(standing.drug_mg, standing.volume_ml)
             return _if_changed("concentration_mg_per_ml", standing.concentration_mg_per_ml, mixed)
         case departure.RecoveryAssessed():
             total = score(DISCHARGE_SCORES[standing.scale], standing.items)
             return _if_changed("total", standing.total, total)
         case monitoring.VitalsRecorded() if standing.occurred_at != was.event.occurred_at:
-            phase = monitoring.phase_of(as_of(state, standing.occurred_at))
+            phase = monitoring.phase_of(just_before(state, standing.occurred_at, was.version))
             return _if_changed("phase", standing.phase, phase)
     return {}
 
@@ -164,29 +154,6 @@ def _moved_with(state: State, was: Entry, standing: Event, command: AmendEntry) 
                 corrections={"occurred_at": msgspec.to_builtins(standing.occurred_at)})
 
 
-def _alerts_again(
-    state: State, was: Entry, standing: Event, command: AmendEntry, facts: Facts
-) -> Iterator[Event]:
-    """Alerts of an amended set or score: those it no longer warrants are struck, those it now does are raised."""
-    if not isinstance(standing, monitoring.VitalsRecorded | monitoring.SedationScored):
-        return
-    raised = {
-        entry.event.sign: entry for entry in _live(state)
-        if isinstance(entry.event, monitoring.AlertRaised) and entry.event.entry == was.version
-    }
-    before = as_of(state, standing.occurred_at)
-    wanted = monitoring.alerts_of(state, before, standing, was.version, facts)
-    warranted = [event for event in wanted if isinstance(event, monitoring.AlertRaised)]
-    signs = {event.sign for event in warranted}
-    fresh = {event.alert_id for event in warranted if event.sign not in raised}
-    for sign, entry in raised.items():
-        if sign not in signs:
-            yield from _strikes(state, entry, command.at, "did_not_happen")
-    for event in wanted:
-        if isinstance(event, monitoring.AlertRaised | monitoring.AlertAcknowledged) and event.alert_id in fresh:
-            yield event
-
-
 # --- strike --------------------------------------------------------------------------------------
 
 
@@ -198,50 +165,5 @@ def decide_strike(state: State, then: State, command: StrikeEntry, facts: Facts)
     if isinstance(entry.event, _DERIVED_ENTRIES):
         raise EntryCannotBeCorrected(entry=command.entry, entry_name=entry.event.NAME, pointer="/entry")
     first = struck_entry(state.entries, command)
-    rest = tuple(_strikes(state, entry, command.at, command.reason_code))[1:]
+    rest = tuple(strikes(state, entry, command.at, command.reason_code))[1:]
     return Outcome((first, *rest))
-
-
-def _strikes(state: State, entry: Entry, at: datetime, reason_code: Code) -> Iterator[EntryStruck]:
-    """Strikes of `entry` and of everything that hangs on it, directly or not, each once."""
-    waiting, done = [entry], {entry.version}
-    while waiting:
-        one = waiting.pop(0)
-        yield EntryStruck(occurred_at=at, entry=one.version, entry_name=one.event.NAME, reason_code=reason_code)
-        for other in _live(state):
-            if other.version not in done and _hangs_on(other, one):
-                done.add(other.version)
-                waiting.append(other)
-
-
-_RUN_OF_A_START = (
-    drug_run.RateChanged, drug_run.InfusionPaused, drug_run.InfusionResumed, drug_run.InfusionStoppedEarly,
-    drug_run.InfusionGiven)
-
-
-def _hangs_on(other: Entry, struck: Entry) -> bool:
-    """Whether `other` exists only because of `struck`."""
-    event, gone = other.event, struck.event
-    if isinstance(event, monitoring.AlertRaised | departure.RuleBreached) and event.entry == struck.version:
-        return True
-    match gone:
-        case arrival.PatientArrived():
-            return True
-        case monitoring.AlertRaised():
-            return isinstance(event, monitoring.AlertAcknowledged) and event.alert_id == gone.alert_id
-        case order.DoseOrdered():
-            parts = (order.DoseLimitOverridden, order.VerbalOrderTaken, order.OrderCountersigned)
-            return isinstance(event, parts) and event.order_id == gone.order_id
-        case side_effects.SideEffectReported():
-            follows = (side_effects.SideEffectRegraded, side_effects.SideEffectTreated,
-                       side_effects.SideEffectResolved, side_effects.SideEffectSignedOff)
-            return isinstance(event, follows) and event.side_effect_id == gone.side_effect_id
-        case drug_run.InfusionStarted():
-            return isinstance(event, (*_RUN_OF_A_START, monitoring.VitalLimitOverridden))
-        case drug_run.InfusionGiven():
-            return isinstance(event, drug_run.InfusionStoppedEarly) and event.occurred_at == gone.occurred_at
-    return False
-
-
-def _live(state: State) -> Iterator[Entry]:
-    return (entry for entry in state.entries if not entry.struck)

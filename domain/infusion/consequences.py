@@ -13,18 +13,19 @@ from typing import Any, NamedTuple
 import msgspec
 
 from domain.corrections import Entry, EntryAmended, EntryStruck
+from domain.infusion.alerts import unwatched
 from domain.infusion.departure import PatientDischarged, RuleBreached, unfit_to_leave
 from domain.infusion.drug_given import drug_hits, given_of
 from domain.infusion.drug_run import BolusGiven, InfusionGiven, InfusionResumed, InfusionStarted, RateChanged, dose_of
 from domain.infusion.facts import Facts
 from domain.infusion.folding import apply, as_of
 from domain.infusion.limits import error_of, uncovered
-from domain.infusion.monitoring import unwatched
 from domain.infusion.order import DoseOrdered, order_hits
 from domain.infusion.readiness import own_unready
 from domain.infusion.rules import is_late
 from domain.infusion.sequence import only_adds
 from domain.infusion.state import State, initial
+from domain.infusion.watched_again import phases_again
 from domain.kernel import Claim, Code, Command, DomainError, Event, Release
 
 RECOMPUTED: Code = "recomputed"
@@ -43,10 +44,12 @@ def _breach(error: DomainError, entry: int, at: datetime) -> RuleBreached:
 
 def consequences(before: State, after: State, command: Command, facts: Facts) -> tuple[Event, ...]:
     """What `after` needs on top, given that `before` was consistent."""
-    if only_adds(before, after) and not is_late(command) and before.given is None:
+    if only_adds(before, after) and not is_late(command):
         return ()
-    events: list[Event] = list(_judged_again(before, after, command, facts))
-    return (*events, *_recomputed(after, command, facts))
+    return (
+        *phases_again(before, after, command.now, facts),
+        *_judged_again(before, after, command, facts),
+        *_recomputed(after, command, facts))
 
 
 # --- what was given ------------------------------------------------------------------------------

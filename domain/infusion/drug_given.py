@@ -1,4 +1,4 @@
-"""Deciding over the drug: line, bag, bolus, start, rate, pause, resume, stop, and the one InfusionGiven.
+"""Deciding over the drug: bolus, start, rate, pause, resume, stop, and the one InfusionGiven.
 
 More drug (start, rate up, bolus, resume) is refused when it is unsafe. Less (pause, stop, rate down) never is.
 """
@@ -10,25 +10,18 @@ from decimal import Decimal
 from typing import Any
 
 from domain.infusion import limits
+from domain.infusion.alerts import answers, unwatched
 from domain.infusion.drug_run import (
-    BagHung,
     BolusGiven,
     ChangeRate,
     DrugRun,
-    FailIV,
     GiveBolus,
-    GiveMedication,
-    HangBag,
     InfusionGiven,
     InfusionPaused,
     InfusionResumed,
     InfusionStarted,
     InfusionStoppedEarly,
-    IVFailed,
-    IVPlaced,
-    MedicationGiven,
     PauseInfusion,
-    PlaceIV,
     RateChanged,
     ResumeInfusion,
     StartInfusion,
@@ -38,23 +31,17 @@ from domain.infusion.drug_run import (
     step,
 )
 from domain.infusion.facts import Facts
-from domain.infusion.monitoring import VitalLimitOverridden, answers, unwatched
+from domain.infusion.monitoring import VitalLimitOverridden
 from domain.infusion.order import overrides
 from domain.infusion.readiness import NoDoseOrder, soft_error, soft_vitals, unready
 from domain.infusion.rules import PRESCRIBING, NoProtocolAdopted, Outcome, positive, present
 from domain.infusion.state import State
-from domain.kernel import BadInput, Code, DomainError, Event
+from domain.kernel import Code, DomainError, Event
 from domain.vocabulary import require
 from domain.vocabulary.reasons import (
-    DOSE_UNITS,
-    INDICATIONS,
-    IV_FAILED,
-    IV_SITES,
-    MEDICATIONS,
     PAUSED,
     PURPOSES,
     RATE_CHANGED,
-    ROUTES,
     STOPPED_EARLY,
 )
 
@@ -77,57 +64,6 @@ class DrugNotRunning(DomainError):
 
 class DrugNotPaused(DomainError):
     """The drug is not paused at that time."""
-
-
-class ImplausibleLine(BadInput):
-    """A cannula that is not made, or no attempt at all."""
-
-
-# --- line, bag, other medicines ------------------------------------------------------------------
-
-
-def decide_iv(state: State, then: State, command: PlaceIV, facts: Facts) -> Outcome:
-    """Raises UnknownCode, ImplausibleLine."""
-    present(state, then, command)
-    placed = IVPlaced(occurred_at=command.at, site=command.site, gauge=command.gauge, attempts=command.attempts)
-    check_drug_entry(placed)
-    return Outcome((placed,))
-
-
-def decide_iv_failed(state: State, then: State, command: FailIV, facts: Facts) -> Outcome:
-    """Raises UnknownCode."""
-    present(state, then, command)
-    failed = IVFailed(occurred_at=command.at, site=command.site, reason_code=command.reason_code)
-    check_drug_entry(failed)
-    return Outcome((failed,))
-
-
-def decide_bag(state: State, then: State, command: HangBag, facts: Facts) -> Outcome:
-    """Raises ImplausibleAmount; breaks the concentration limits unless the order overrode them."""
-    present(state, then, command)
-    positive((("drug_mg", command.drug_mg), ("volume_ml", command.volume_ml)))
-    hung = BagHung(
-        occurred_at=command.at, bag_id=command.bag_id, draw_id=command.draw_id, drug_mg=command.drug_mg,
-        volume_ml=command.volume_ml, concentration_mg_per_ml=concentration(command.drug_mg, command.volume_ml))
-    if facts.protocol is None:
-        return Outcome((hung,), (NoProtocolAdopted(),))
-    hits = limits.hits({"concentration_mg_per_ml": hung.concentration_mg_per_ml}, facts.protocol.dose)
-    return Outcome((hung,), tuple(map(limits.error_of, limits.uncovered(hits, then.order))))
-
-
-def concentration(drug_mg: Decimal, volume_ml: Decimal) -> Decimal:
-    """mg/mL to 0.001."""
-    return per_kg(drug_mg, volume_ml)
-
-
-def decide_medication(state: State, then: State, command: GiveMedication, facts: Facts) -> Outcome:
-    """Raises UnknownCode, ImplausibleAmount."""
-    present(state, then, command)
-    given = MedicationGiven(
-        occurred_at=command.at, medication=command.medication, dose=command.dose, unit=command.unit,
-        route=command.route, indication=command.indication)
-    check_drug_entry(given)
-    return Outcome((given,))
 
 
 # --- more drug -----------------------------------------------------------------------------------
@@ -336,7 +272,7 @@ def _run_data(run: DrugRun) -> dict[str, Any]:
 
 
 def check_drug_entry(event: Event) -> None:
-    """Raises UnknownCode, ImplausibleAmount, ImplausibleLine. (A rate may be lowered to 0.)"""
+    """Raises UnknownCode, ImplausibleAmount. (A rate may be lowered to 0.)"""
     match event:
         case InfusionStarted() | InfusionResumed():
             positive((("rate_mg_per_h", event.rate_mg_per_h),))
@@ -349,22 +285,3 @@ def check_drug_entry(event: Event) -> None:
             require(event.reason_code, PAUSED, "/reason_code")
         case InfusionStoppedEarly():
             require(event.reason_code, STOPPED_EARLY, "/reason_code")
-        case BagHung():
-            positive((("drug_mg", event.drug_mg), ("volume_ml", event.volume_ml)))
-        case MedicationGiven():
-            _check_medication(event)
-        case IVPlaced():
-            require(event.site, IV_SITES, "/site")
-            if not 14 <= event.gauge <= 28 or not 1 <= event.attempts <= 20:
-                raise ImplausibleLine(gauge=event.gauge, attempts=event.attempts, pointer="/gauge")
-        case IVFailed():
-            require(event.site, IV_SITES, "/site")
-            require(event.reason_code, IV_FAILED, "/reason_code")
-
-
-def _check_medication(event: MedicationGiven) -> None:
-    require(event.medication, MEDICATIONS, "/medication")
-    require(event.unit, DOSE_UNITS, "/unit")
-    require(event.route, ROUTES, "/route")
-    require(event.indication, INDICATIONS, "/indication")
-    positive((("dose", event.dose),))

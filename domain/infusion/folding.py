@@ -8,7 +8,7 @@ from functools import reduce
 
 import msgspec
 
-from domain.corrections import Entry
+from domain.corrections import Entry, when
 from domain.infusion import arrival, departure, drug_run, monitoring, order, side_effects
 from domain.infusion.state import Given, State, initial
 from domain.kernel import Event
@@ -60,5 +60,14 @@ def as_of(state: State, at: datetime) -> State:
     if state.latest_at is None or state.latest_at <= at:
         return state
     past = (entry for entry in state.entries if not entry.struck and entry.event.occurred_at <= at)
+    folded = reduce(apply, past, initial(state.stream_id))
+    return msgspec.structs.replace(folded, version=state.version, entries=state.entries)
+
+
+def just_before(state: State, at: datetime, version: int) -> State:
+    """The visit just before entry `version`, had it happened at `at`: what comes earlier in order, ties by version."""
+    past = (
+        entry for entry in state.entries
+        if not entry.struck and entry.version != version and when(entry) < (at, version))
     folded = reduce(apply, past, initial(state.stream_id))
     return msgspec.structs.replace(folded, version=state.version, entries=state.entries)

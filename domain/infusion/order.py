@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import ClassVar, Protocol
 from uuid import UUID
 
@@ -26,18 +26,11 @@ from domain.infusion.rules import (
     unlicensed_prescriber,
 )
 from domain.infusion.state import Order, Override, State
+from domain.infusion.weight import dosing_weight
 from domain.kernel import Actor, Code, Command, DomainError, Event, Secret
 from domain.vocabulary import require
 from domain.vocabulary.reasons import DOSE_OVERRIDES, ORDER_MODES, PURPOSES, START_OVERRIDES, WEIGHT_BASES
 from domain.vocabulary.vitals import check_plausible
-
-
-class WeightNotMeasured(DomainError):
-    """The patient was not weighed at this visit."""
-
-
-class WeightBasisUnknown(DomainError):
-    """Ideal and adjusted weight need height and sex."""
 
 
 class OrderIdTaken(DomainError):
@@ -142,12 +135,13 @@ def decide_order(state: State, then: State, command: OrderDose, facts: Facts) ->
     present(state, then, command)
     if any(order.order_id == command.order_id for order in state.orders):
         raise OrderIdTaken(order_id=str(command.order_id), pointer="/order_id")
+    weight_kg = dosing_weight(then, command.weight_basis, facts, late=is_late(command))
     ordered = DoseOrdered(
         occurred_at=command.at, order_id=command.order_id, prescriber_id=command.prescriber_id,
-        purpose=command.purpose, weight_kg=_weight(then, command, facts), weight_basis=command.weight_basis,
-        dose_mg=Decimal(0), bolus_mg=command.bolus_mg, rate_mg_per_h=command.rate_mg_per_h,
-        planned_minutes=command.planned_minutes, concentration_mg_per_ml=command.concentration_mg_per_ml,
-        protocol_version=facts.protocol.protocol_version if facts.protocol is not None else 0, mode=command.mode)
+        purpose=command.purpose, weight_kg=weight_kg, weight_basis=command.weight_basis, dose_mg=Decimal(0),
+        bolus_mg=command.bolus_mg, rate_mg_per_h=command.rate_mg_per_h, planned_minutes=command.planned_minutes,
+        concentration_mg_per_ml=command.concentration_mg_per_ml, mode=command.mode,
+        protocol_version=facts.protocol.protocol_version if facts.protocol is not None else 0)
     check_order(ordered)
     dose_mg = limits.order_dose(ordered.bolus_mg, ordered.rate_mg_per_h, ordered.planned_minutes)
     ordered = msgspec.structs.replace(ordered, dose_mg=dose_mg)
@@ -218,34 +212,6 @@ def _said(command: OrderDose) -> tuple[DomainError, ...]:
     if command.nurse_id is None:
         raise ReadBackNeeded(pointer="/nurse_id")
     return () if command.read_back else (ReadBackNeeded(pointer="/read_back"),)
-
-
-def _weight(then: State, command: OrderDose, facts: Facts) -> Decimal:
-    check = then.check
-    actual = check.weight_kg if check is not None else None
-    if actual is None and is_late(command):
-        actual = facts.last_weight_kg
-    if actual is None:
-        raise WeightNotMeasured()
-    require(command.weight_basis, WEIGHT_BASES, "/weight_basis")
-    if command.weight_basis == "actual":
-        return actual
-    height = check.height_cm if check is not None else None
-    if height is None or facts.sex not in DEVINE_KG:
-        raise WeightBasisUnknown(
-            weight_basis=command.weight_basis, missing="height" if height is None else "sex", pointer="/weight_basis")
-    ideal = ideal_weight_kg(height, facts.sex)
-    chosen = ideal if command.weight_basis == "ideal" else ideal + Decimal("0.4") * (actual - ideal)
-    return max(chosen, Decimal(20)).quantize(Decimal("0.1"), ROUND_HALF_UP)
-
-
-DEVINE_KG = {"male": Decimal(50), "female": Decimal("45.5")}
-"""Devine's constants (background knowledge, no source read): 50 or 45.5 kg + 2.3 kg per inch over 60."""
-
-
-def ideal_weight_kg(height_cm: Decimal, sex: Code) -> Decimal:
-    """Devine's ideal body weight."""
-    return DEVINE_KG[sex] + Decimal("2.3") * (height_cm / Decimal("2.54") - 60)
 
 
 def decide_countersign(state: State, then: State, command: CountersignOrder, facts: Facts) -> Outcome:

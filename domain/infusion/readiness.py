@@ -14,9 +14,9 @@ import msgspec
 from domain.infusion.arrival import PatientNotRoomed, RoomNotInService, elsewhere
 from domain.infusion.facts import Facts
 from domain.infusion.limits import same_day
-from domain.infusion.order import WeightNotMeasured
 from domain.infusion.rules import NoProtocolAdopted, local_date, uncredentialed_nurse, unlicensed_prescriber
 from domain.infusion.state import State
+from domain.infusion.weight import WeightNotMeasured
 from domain.kernel import Code, DomainError
 from domain.protocol import Limit, Protocol, check_limit, crossed
 from domain.vocabulary.contraindications import CONTRAINDICATIONS

@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 
 from domain.corrections import AmendEntry, EntryAmended, EntryStruck, StrikeEntry
-from domain.infusion import arrival, departure, drug_given, drug_run, monitoring, order, side_effects
+from domain.infusion import alerts, arrival, departure, drug_given, drug_run, line, monitoring, order, side_effects
 from domain.infusion.amendments import decide_amend, decide_strike
 from domain.infusion.consequences import breaches, claims_between, consequences
 from domain.infusion.facts import (
@@ -54,19 +54,19 @@ _DECIDERS: Mapping[type[Command], Decider] = {
     arrival.CheckBeforeInfusion: arrival.decide_check,
     order.OrderDose: order.decide_order,
     order.CountersignOrder: order.decide_countersign,
-    drug_run.PlaceIV: drug_given.decide_iv,
-    drug_run.FailIV: drug_given.decide_iv_failed,
-    drug_run.HangBag: drug_given.decide_bag,
+    drug_run.PlaceIV: line.decide_iv,
+    drug_run.FailIV: line.decide_iv_failed,
+    drug_run.HangBag: line.decide_bag,
     drug_run.GiveBolus: drug_given.decide_bolus,
     drug_run.StartInfusion: drug_given.decide_start,
     drug_run.ChangeRate: drug_given.decide_rate,
     drug_run.PauseInfusion: drug_given.decide_pause,
     drug_run.ResumeInfusion: drug_given.decide_resume,
     drug_run.StopInfusion: drug_given.decide_stop,
-    drug_run.GiveMedication: drug_given.decide_medication,
-    monitoring.RecordVitals: monitoring.decide_vitals,
-    monitoring.ScoreSedation: monitoring.decide_sedation,
-    monitoring.AcknowledgeAlert: monitoring.decide_acknowledge,
+    drug_run.GiveMedication: line.decide_medication,
+    monitoring.RecordVitals: alerts.decide_vitals,
+    monitoring.ScoreSedation: alerts.decide_sedation,
+    monitoring.AcknowledgeAlert: alerts.decide_acknowledge,
     side_effects.ReportSideEffect: side_effects.decide_report,
     side_effects.RegradeSideEffect: side_effects.decide_regrade,
     side_effects.TreatSideEffect: side_effects.decide_treat,

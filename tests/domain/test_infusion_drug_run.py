@@ -9,7 +9,7 @@ import pytest
 
 from domain.corrections import Entry
 from domain.infusion.departure import RuleBreached
-from domain.infusion.drug_given import AlreadyStopped, DrugNotPaused, DrugNotRunning, ImplausibleLine, NotStarted
+from domain.infusion.drug_given import AlreadyStopped, DrugNotPaused, DrugNotRunning, NotStarted
 from domain.infusion.drug_run import (
     BolusGiven,
     ChangeRate,
@@ -32,6 +32,7 @@ from domain.infusion.drug_run import (
     runs,
 )
 from domain.infusion.limits import DoseAboveHardLimit, DoseLimitNeedsReason
+from domain.infusion.line import ImplausibleLine
 from domain.infusion.order import DoseLimitOverridden
 from domain.infusion.rules import ImplausibleAmount
 from domain.vocabulary import UnknownCode

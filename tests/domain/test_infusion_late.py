@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from domain.corrections import EntryAmended
+from domain.infusion.alerts import AlertOpen
 from domain.infusion.departure import RuleBreached
 from domain.infusion.drug_given import AlreadyStarted, AlreadyStopped, DrugNotPaused, DrugNotRunning, NotStarted
 from domain.infusion.drug_run import (
@@ -15,6 +16,7 @@ from domain.infusion.drug_run import (
     GiveBolus,
     InfusionGiven,
     InfusionPaused,
+    InfusionStarted,
     PauseInfusion,
     RateChanged,
     ResumeInfusion,
@@ -22,7 +24,7 @@ from domain.infusion.drug_run import (
     StopInfusion,
 )
 from domain.infusion.limits import DoseAboveHardLimit
-from domain.infusion.monitoring import RecordVitals
+from domain.infusion.monitoring import AlertAcknowledged, AlertRaised, RecordVitals
 from domain.infusion.rules import BreachNeedsReason
 from domain.infusion.sequence import ImpossibleSequence
 from domain.infusion.side_effects import ReportSideEffect
@@ -148,8 +150,37 @@ def test_a_late_stop_before_what_is_on_record_is_impossible() -> None:
 
 
 def test_a_late_stop_before_vitals_is_possible() -> None:
+    """And the set of 10:25 turns out to be one of the recovery."""
     visit = visits.running()
     visit.watch("10:25")
     late = visit.late("10:20", StopInfusion, now="10:40")
-    assert [type(event) for event in late.events] == [InfusionGiven]
+    assert [type(event) for event in late.events] == [InfusionGiven, EntryAmended]
+    assert late.events[1].corrections == {"phase": "recovery"}
     assert given(visit).minutes == Decimal("60.00")
+
+
+def test_a_start_charted_late_raises_the_alerts_of_the_sets_since() -> None:
+    """SpO2 85 at 09:30 was taken for a baseline; the drug had been running since 09:20."""
+    visit = visits.ready_to_start()
+    visit.do("09:30", RecordVitals, vitals=visits.msgspec.structs.replace(FINE, spo2_percent=85))
+    late = visit.late("09:20", StartInfusion, now="09:33", rate_mg_per_h=Decimal(25))
+    assert [type(event) for event in late.events] == [InfusionStarted, EntryAmended, AlertRaised]
+    assert [alert.sign for alert in visit.state.open_alerts] == ["spo2_percent"]
+    visit.refused(AlertOpen, "09:34", GiveBolus, dose_mg=Decimal(5))
+
+
+def test_a_set_at_the_very_moment_of_the_stop_stays_what_it_was() -> None:
+    visit = visits.running()
+    visit.do("10:20", RecordVitals, vitals=visits.msgspec.structs.replace(FINE, spo2_percent=85))
+    late = visit.late("10:20", StopInfusion, now="10:40")
+    assert [type(event) for event in late.events] == [InfusionGiven, AlertAcknowledged]
+
+
+def test_vitals_charted_late_take_back_the_breach_of_having_none() -> None:
+    """The rate up of 09:40 was charted before the set that allowed it."""
+    visit = visits.ready_to_start()
+    visit.do("09:20", StartInfusion, rate_mg_per_h=Decimal(10))
+    visit.late("09:40", ChangeRate, now="09:50", rate_mg_per_h=Decimal(20), reason_code="titration")
+    assert {event.rule for event in visit.all(RuleBreached)} == {"vitals-overdue", "sedation-overdue"}
+    visit.late("09:38", RecordVitals, now="09:51", vitals=FINE)
+    assert {event.rule for event in visit.all(RuleBreached)} == {"sedation-overdue"}

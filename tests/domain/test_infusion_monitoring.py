@@ -7,25 +7,27 @@ from typing import Any
 
 import pytest
 
+from domain.infusion.alerts import (
+    AlertAlreadyAnswered,
+    AlertOpen,
+    NoSuchAlert,
+    NotPaused,
+    NotStopped,
+    SedationOverdue,
+    VitalsOverdue,
+)
 from domain.infusion.drug_run import ChangeRate, GiveBolus, PauseInfusion, ResumeInfusion, StopInfusion
 from domain.infusion.monitoring import (
     AcknowledgeAlert,
     AlertAcknowledged,
-    AlertAlreadyAnswered,
-    AlertOpen,
     AlertRaised,
     EmptyVitals,
     ImplausibleVital,
-    NoSuchAlert,
     NotASign,
-    NotPaused,
-    NotStopped,
     ReasonNeeded,
     RecordVitals,
     ScoreSedation,
-    SedationOverdue,
     VitalSigns,
-    VitalsOverdue,
     VitalsRecorded,
 )
 from domain.infusion.rules import PrescriberNeeded, PrescriberNotLicensed

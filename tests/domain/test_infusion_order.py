@@ -23,9 +23,6 @@ from domain.infusion.order import (
     OrderIdTaken,
     ReadBackNeeded,
     VerbalOrderTaken,
-    WeightBasisUnknown,
-    WeightNotMeasured,
-    ideal_weight_kg,
 )
 from domain.infusion.rules import (
     ImplausibleAmount,
@@ -35,6 +32,7 @@ from domain.infusion.rules import (
     VisitEnded,
 )
 from domain.infusion.visit import StaffFacts
+from domain.infusion.weight import WeightBasisUnknown, WeightNotMeasured, ideal_weight_kg
 from domain.vocabulary import UnknownCode
 from tests.domain import visits
 from tests.domain.visits import BY_DOCTOR, BY_NURSE, DOCTOR, FINE, NURSE, ORDER, clock, order_fields, ready_facts

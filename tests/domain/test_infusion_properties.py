@@ -238,6 +238,7 @@ ENDS: tuple[tuple[type[Command], dict[str, Any]], ...] = (
     (DieInCare, {}),
     (ReleaseRoom, {}),
 )
+SORTS = ("drug",) * 4 + ("watch",) * 2 + ("amend",) * 3 + ("stop", "end", "strike", "reason")
 AMENDABLE: dict[type[Event], tuple[dict[str, Any], ...]] = {
     InfusionStarted: ({"rate_mg_per_h": "12.5"}, {"rate_mg_per_h": "70"}),
     RateChanged: ({"rate_mg_per_h": "0"}, {"rate_mg_per_h": "24.75"}),
@@ -266,7 +267,7 @@ def commands(draw: Any, state: State, minute: int) -> Command:
     now = clock("09:15") + timedelta(minutes=minute)
     at = now - timedelta(minutes=draw(st.sampled_from((0, 0, 0, 5, 17, 40))))
     sent: dict[str, Any] = {"at": at, "now": now, "late_reason": "late"}
-    sort = draw(st.sampled_from(["drug", "drug", "drug", "drug", "watch", "watch", "stop", "end", "amend", "amend", "amend", "strike", "reason"]))
+    sort = draw(st.sampled_from(SORTS))
     if sort == "amend":
         command: Command = draw(amendments(state, now))
         return command

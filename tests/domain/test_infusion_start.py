@@ -14,7 +14,7 @@ from domain.infusion.drug_given import AlreadyStarted
 from domain.infusion.drug_run import GiveBolus, InfusionStarted, StartInfusion, StopInfusion
 from domain.infusion.limits import DoseAboveHardLimit, DoseLimitNeedsReason
 from domain.infusion.monitoring import RecordVitals, VitalLimitOverridden, VitalSigns
-from domain.infusion.order import DoseLimitOverridden, OrderDose, WeightNotMeasured
+from domain.infusion.order import DoseLimitOverridden, OrderDose
 from domain.infusion.readiness import (
     ConsentOutOfDate,
     ConsultationOutOfDate,
@@ -30,6 +30,7 @@ from domain.infusion.readiness import (
 )
 from domain.infusion.rules import NoProtocolAdopted, NurseNotCredentialed, PrescriberNotLicensed
 from domain.infusion.visit import ClearanceFact, CourseFacts, FindingFact, RoomFacts, StaffFacts
+from domain.infusion.weight import WeightNotMeasured
 from domain.kernel import DomainError
 from domain.vocabulary.vitals import ImplausibleValue
 from tests.domain import visits
