@@ -21,6 +21,7 @@ from api.demo.clock import MovableClock
 from api.demo.journey import Patient
 from api.demo.parameters import CONDITION_MIX
 from api.demo.parameters import PARAMETERS as P
+from api.demo.visit import Twists
 from api.demo.world import World
 from api.fhir.importing import FhirImport
 from api.settings import Settings
@@ -152,16 +153,22 @@ def _patients(world: World, clinics: Sequence[Clinic], count: int) -> list[Patie
             _register(world, clinic, patient_id, condition, sex, number)
         body = Body.born(patient_id, condition, sex, world.random_for(patient_id))
         tuned = episodes.tuning(number)
-        person = Patient(world, clinic, body, lambda ordinal, t=tuned: t.get(ordinal))  # type: ignore[misc]
-        if tuned:
+        scripted = len(tuned)
+        person = Patient(world, clinic, body, _once(tuned))
+        if scripted:
             person.keeps_all = True
-            if len(tuned) > 1:
+            if scripted > 1:
                 body.responds, body.fall = True, max(body.fall, 0.6)
         start_day = rng.uniform(0, 7 * (P.weeks - 6)) if number >= 12 else rng.uniform(0, 10)
         start = FIRST_DAY + timedelta(days=start_day, hours=3)
         world.start(start, person.live())
         people.append(person)
     return people
+
+
+def _once(tuned: dict[int, Twists]) -> Callable[[int], Twists | None]:
+    """Each scripted visit happens once: a visit without an infusion is repeated as an ordinary one."""
+    return lambda ordinal: tuned.pop(ordinal, None)
 
 
 def _register(world: World, clinic: Clinic, patient_id: UUID, condition: str, sex: str, number: int) -> None:

@@ -378,8 +378,8 @@ class Visit:
                 )
             else:
                 self._vitals(None)
-            for effect, kind, grade in self.effects:
-                if grade >= 3:
+            for effect, _kind, grade in self.effects:
+                if grade >= 3 and share == 0.33:
                     self.world.attempt(
                         self.prescriber, self.clinic.clinic_id, self.infusion_id, SignOffSideEffect,
                         side_effect_id=effect, prescriber_id=UUID(self.prescriber.id),

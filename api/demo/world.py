@@ -90,7 +90,7 @@ class World:
                 stream_id, command(by=by, now=now, at=at or now, late_reason=late_reason, **what), request
             )
         except DomainError as refusal:
-            self.refused[refusal.code] += 1
+            self.refused[f"{command.__name__}: {refusal.code}"] += 1
             raise
         self.done[command.__name__] += 1
         return receipt
