@@ -22,7 +22,7 @@ from services.log import wire
 from services.log.connections import Connections
 from services.log.mapper import moment
 from services.log.rows import COLUMNS, Commit, CommitResult, Query, StoredRow, plain_commit
-from services.log.shapes import ClaimConflict, LogError, LogUnavailable, StreamConflict, WrongLogMode
+from services.log.shapes import ClaimConflict, LogError, LogUnavailable, SchemaNotMigrated, StreamConflict, WrongLogMode
 from services.log.urls import libpq_url
 
 PATIENCE_S = 5.0
@@ -226,7 +226,7 @@ class LogRecorder(PostgresApplicationRecorder):
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             with connection.cursor(binary=True) as cursor:
                 yield lambda statement, parameters=(): cursor.execute(statement, parameters).fetchall()
-            connection.execute("ROLLBACK")
+            connection.execute("COMMIT")
 
     def max_notification_id(self) -> int | None:
         rows = self.query(f"SELECT max(position) FROM log.{self.log}_events")
@@ -290,8 +290,12 @@ def _translate(error: psycopg.Error) -> Exception | None:
         return WrongLogMode(error.diag.message_primary or "")
     if state in ("55P03", "57014"):
         return LogUnavailable("the log was busy for too long; nothing was written")
+    if state in ("42P01", "3F000", "42883"):
+        return SchemaNotMigrated("the log's schema is not there: run the migration command first")
     if (state or "")[:2] in ("53", "58"):
         return LogUnavailable(f"the log's database is short of resources: {error}")
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and (state or "57P01")[:2] in ("57", "08"):
+        return None
+    if state == "26000":
         return None
     return LogError(f"the database refused: {error}")

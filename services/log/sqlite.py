@@ -175,6 +175,8 @@ class LogRecorder(SQLiteApplicationRecorder):
             try:
                 return connection.execute(statement.replace("%s", "?").replace("log.", ""), plain).fetchall()
             except sqlite3.OperationalError as error:
+                if "no such table" in str(error):
+                    raise SchemaNotMigrated("the log's schema is not there: run the migration command first") from error
                 raise LogUnavailable(f"the log could not be read: {error}") from error
 
     @contextmanager

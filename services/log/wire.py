@@ -26,6 +26,8 @@ _TYPES = (
 )
 _FORMATS = [pq.Format.BINARY] * len(_TYPES)
 _STATEMENT = b"anodyne_append"
+_NOT_PREPARED = b"26000"
+"""psycopg forgets all prepared statements of a connection after a ROLLBACK: ours is then prepared again."""
 
 _int4 = Struct("!i").pack
 _int8 = Struct("!q").pack
@@ -48,6 +50,10 @@ def append(connection: AppendConnection, log: str, parameters: Sequence[bytes | 
     if connection.prepared_for != log:
         _prepare(connection, log)
     result = pgconn.exec_prepared(_STATEMENT, cast("Any", parameters), _FORMATS, pq.Format.BINARY)
+    if result.status != pq.ExecStatus.TUPLES_OK and result.error_field(pq.DiagnosticField.SQLSTATE) == _NOT_PREPARED:
+        connection.prepared_for = ""
+        if pgconn.transaction_status == pq.TransactionStatus.IDLE:
+            return append(connection, log, parameters)
     if result.status != pq.ExecStatus.TUPLES_OK:
         if pgconn.status != pq.ConnStatus.OK:
             raise psycopg.OperationalError("the connection was lost while appending")

@@ -23,7 +23,8 @@ from services.log import (
     StreamWrite,
     UnknownEvent,
 )
-from tests.log.given import NOW, append, by_nurse, renamed, scored
+from tests.conftest import Database
+from tests.log.given import NOW, another_process, append, by_nurse, renamed, scored, write
 
 
 def test_what_was_appended_is_read_back_with_its_envelope(event_log: EventLog) -> None:
@@ -167,3 +168,16 @@ def test_an_amendment_names_real_fields_and_secrets_only_sealed(event_log: Event
     append(event_log, stream, 1, amendment(corrections={"sex": "f"}, sealed={"family_name": "Garcia"}))
     stored = event_log.read_stream(stream)[1].event
     assert isinstance(stored, EntryAmended) and isinstance(stored.sealed["family_name"], Sealed)
+
+
+def test_a_connection_that_lost_its_prepared_statements_appends_all_the_same(postgres_database: Database) -> None:
+    """psycopg deallocates all of them after a ROLLBACK."""
+    log = another_process(postgres_database)
+    append(log, uuid4(), 0, scored())
+    with log.recorder.datastore.get_connection() as connection:  # type: ignore[call-arg]
+        connection.execute("DEALLOCATE ALL")  # type: ignore[attr-defined]
+    assert append(log, uuid4(), 0, scored()).last_position == 3
+    with log.recorder.datastore.get_connection() as connection:  # type: ignore[call-arg]
+        connection.execute("DEALLOCATE ALL")  # type: ignore[attr-defined]
+    assert [done.last_position for done in log.append_all([write(uuid4(), 0, scored())] * 1)] == [4]
+    log.close()
