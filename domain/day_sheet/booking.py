@@ -82,7 +82,7 @@ class AppointmentConfirmed(Event, frozen=True, kw_only=True):
 
 
 class AppointmentCancelled(Event, frozen=True, kw_only=True):
-    """A booking was given up. by: patient, clinic; room and patient are free again."""
+    """A booking was given up; room and patient are free again. asked_by: patient, clinic."""
 
     NAME: ClassVar[str] = "appointment.cancelled.v1"
     appointment_id: UUID
