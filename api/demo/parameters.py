@@ -20,7 +20,7 @@ class Parameters:
     """The simulation's parameters; `describe()` lists them with units and sources."""
 
     weeks: int = _of(26, "weeks", "the issue: 26 weeks")
-    patients_per_scale: int = _of(150, "referred patients at scale 1", "assumed: gives about 500 infusions")
+    patients_per_scale: int = _of(125, "referred patients at scale 1", "assumed: gives about 500 infusions")
 
     baseline_nrs_mean: float = _of(6.8, "NRS 0-10", "literature: Corriger 2022, 6.8 +/- 1.8")
     baseline_nrs_sd: float = _of(1.8, "NRS 0-10", "literature: Corriger 2022, 6.8 +/- 1.8")
