@@ -22,7 +22,7 @@ from api.http.resources import (
     diary,
     events,
     infusions,
-    patients,
+    patient_reads,
     projections,
     reference,
     staff,
@@ -33,7 +33,7 @@ from api.settings import Settings
 __all__ = ["create_app"]
 
 RESOURCES = (
-    clinics, staff, patients, courses, appointments, infusions, diary, cabinets, dashboards, events, projections,
+    clinics, staff, patient_reads, courses, appointments, infusions, diary, cabinets, dashboards, events, projections,
     reference,
 )  # fmt: skip
 

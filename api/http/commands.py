@@ -43,8 +43,8 @@ class CommandEndpoint:
     """One POST. `place` finds the stream and the acting clinic, and refuses what the caller may not see.
 
     `new_ids` are ids the caller may leave to the server, `from_path` are command fields taken from the path,
-    `local_moments` may be given in the clinic's wall clock, `extra` are fields beside the command's own that
-    `before` checks. `link` is where the thing can be read afterwards, with the receipt's id as `{id}`.
+    `local_moments` may be given in the clinic's wall clock, `fills` are values that the services work out whatever
+    a caller would say, `extra` are fields beside the command's own that `before` checks. `link` is where the thing can be read afterwards, with the receipt's id as `{id}`.
     """
 
     name: str
@@ -58,6 +58,7 @@ class CommandEndpoint:
     new_ids: tuple[str, ...] = ()
     from_path: tuple[str, ...] = ()
     local_moments: tuple[str, ...] = ()
+    fills: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, marshmallow_fields.Field[Any]] = field(default_factory=dict)
     before: Callable[[dict[str, Any]], None] | None = None
 
@@ -71,7 +72,7 @@ def register_commands(blueprint: Blueprint, endpoints: Sequence[CommandEndpoint]
 def _register(blueprint: Blueprint, endpoint: CommandEndpoint) -> None:
     schema = command_schema(
         endpoint.command,
-        leave_out=frozenset(endpoint.from_path),
+        leave_out=frozenset(endpoint.from_path) | frozenset(endpoint.fills),
         optional=frozenset(endpoint.new_ids),
         local_moments=frozenset(endpoint.local_moments),
         extra=dict(endpoint.extra),
@@ -113,7 +114,7 @@ def carry_out(endpoint: CommandEndpoint, body: dict[str, Any], path: dict[str, A
         if refused.status not in (404, 412):
             raise
         receipt = _first_answer(request_key, refused)
-    return receipt_response(receipt, endpoint.link, path)
+    return receipt_response(receipt, endpoint.link, path, _new_ids(endpoint, body, request_key))
 
 
 def _command(
@@ -121,15 +122,17 @@ def _command(
 ) -> Command:
     now = wired().services.clock.now()
     values = {name: value for name, value in body.items() if name not in endpoint.extra}
-    for name in endpoint.from_path:
-        values[name] = path[name]
-    for name in endpoint.new_ids:
-        if values.get(name) is None:
-            values[name] = place.stream_id if name == place.names_stream else id_for(request_key, name)
+    values.update({name: path[name] for name in endpoint.from_path}, **endpoint.fills)
+    values.update(_new_ids(endpoint, body, request_key))
     resolve_local_moments(values, endpoint.local_moments, place.clinic_id)
     values.setdefault("at", now)
     by = Actor(id=principal().actor_id, role=principal().role)
     return endpoint.command(by=by, now=now, **values)
+
+
+def _new_ids(endpoint: CommandEndpoint, body: dict[str, Any], request_key: Idempotency) -> dict[str, UUID]:
+    """The ids of what this request makes: the caller's own, else ours, the same in every retry."""
+    return {name: body.get(name) or id_for(request_key, name) for name in endpoint.new_ids}
 
 
 def _first_answer(request_key: Idempotency, refused: Problem) -> Receipt:
@@ -146,12 +149,15 @@ def _first_answer(request_key: Idempotency, refused: Problem) -> Receipt:
     )
 
 
-def receipt_response(receipt: Receipt, link: str, path: Mapping[str, Any]) -> Response:
+def receipt_response(
+    receipt: Receipt, link: str, path: Mapping[str, Any], new_ids: Mapping[str, UUID]
+) -> Response:
     """Ids, version, position and links; no patient data."""
     shown = "/v1" + link.format(id=receipt.stream_id, **{name: str(value) for name, value in path.items()})
     body = {
         "id": str(receipt.stream_id), "version": receipt.version, "position": receipt.position,
-        "events": list(receipt.events), "ids": receipt.ids, "links": {"self": shown},
+        "events": list(receipt.events), "links": {"self": shown},
+        "ids": {**receipt.ids, **{name: str(value) for name, value in new_ids.items()}},
     }
     response = current_app.response_class(json.dumps(body), status=201, mimetype="application/json")
     set_version(response, receipt.version)

@@ -32,8 +32,9 @@ def shown_entries(records: Sequence[Recorded], unsealer: Unsealer, reader: Princ
 def _entry(
     record: Recorded, struck: dict[int, str], amended: set[int], unsealer: Unsealer, reader: Principal
 ) -> dict[str, Any]:
+    about = record.event.entry if isinstance(record.event, EntryAmended) else record.version
     withheld = (
-        struck.get(record.version) == "wrong_patient"
+        struck.get(about) == "wrong_patient"
         and reader.role not in READS_STRUCK
         and record.actor != reader.actor_id
     )

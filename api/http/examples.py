@@ -40,3 +40,6 @@ ELEVEN = "2026-03-02T11:00:00-08:00"
 
 PROTOCOL: dict[str, Any] = msgspec.to_builtins(EXAMPLE_PROTOCOL)
 """The shipped example protocol document, as JSON."""
+
+ADOPTED_PROTOCOL: dict[str, Any] = {**PROTOCOL, "author": "Dr. Jo Example", "example": False}
+"""The same under a prescriber's own name, as it must be to be adopted."""

@@ -16,6 +16,8 @@ from werkzeug.exceptions import HTTPException
 
 from api.http.statuses import status_of
 from domain.kernel import DomainError
+from services.handling import harmless
+from services.log import IdempotencyMismatch, KeyDestroyed, LogError, LogUnavailable, StreamConflict
 
 __all__ = ["PROBLEM_JSON", "Problem", "not_found", "problem_response", "register"]
 
@@ -71,19 +73,37 @@ def register(app: Flask) -> None:
     """Registers the handlers; flask-smorest's own comes before and is replaced."""
     app.register_error_handler(Problem, problem_response)
     app.register_error_handler(DomainError, _domain_error)
+    app.register_error_handler(LogError, _log_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
 
 
+_LOG_ERRORS: tuple[tuple[type[LogError], int, str, str], ...] = (
+    (IdempotencyMismatch, 422, "idempotency-key-reused", "This Idempotency-Key was used for another request."),
+    (StreamConflict, 409, "busy", "Others were faster five times: try again."),
+    (KeyDestroyed, 409, "record-erased", "The record has been erased; nothing more can be written about it."),
+    (LogUnavailable, 503, "unavailable", "The log cannot be reached; a retry with the same Idempotency-Key is safe."),
+)
+"""What may go wrong with the log itself; anything else is our fault (500)."""
+
+
+def _log_error(error: LogError) -> Response:
+    for kind, status, code, detail in _LOG_ERRORS:
+        if isinstance(error, kind):
+            headers = {"Retry-After": "1"} if status == 503 else None
+            return problem_response(Problem(status, code, detail, headers=headers))
+    return _unexpected(error)
+
+
 def of_domain_error(error: DomainError) -> Problem:
     """A broken rule as a problem: its name, its data, the field at fault. The status comes from one table."""
-    data = {name: value for name, value in error.data.items() if name != "pointer"}
-    pointer = error.data.get("pointer")
-    errors = [{"pointer": str(pointer), "detail": str(error)}] if pointer else None
+    data = harmless(error.data)  # what a near miss keeps: so a retry of a refusal gets the same answer
+    pointer = data.pop("pointer", None)
+    errors = [{"pointer": pointer, "detail": str(error)}] if pointer else None
     status = status_of(error)
-    if status == 404:
+    if error.code == "not-found":
         return not_found()
-    return Problem(status, error.code, str(error), errors=errors, rule=error.code, data=_plain(data))
+    return Problem(status, error.code, str(error), errors=errors, rule=error.code, data=data)
 
 
 def _domain_error(error: DomainError) -> Response:
@@ -125,15 +145,3 @@ def pointers(messages: Any, prefix: str = "") -> Iterator[dict[str, str]]:
             yield from pointers(inner, prefix)
     else:
         yield {"pointer": prefix or "/", "detail": str(messages)}
-
-
-def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Data of an error as JSON: numbers that carry a unit stay exact, so they are strings."""
-    kept = (str, int, bool, type(None))
-    return {name: value if isinstance(value, kept) else _text(value) for name, value in data.items()}
-
-
-def _text(value: Any) -> Any:
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_text(item) for item in value]
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -17,7 +17,7 @@ from api.http.scope import see_clinic
 from projections.clinic_list import opened_clinics
 from projections.metrics.calendar import Period
 
-__all__ = ["Question", "QuestionSchema", "question", "wait_for_position"]
+__all__ = ["Question", "QuestionSchema", "known_position", "question", "wait_for_position"]
 
 LONGEST_PERIOD_DAYS = 400
 USUAL_WEEKS = 13
@@ -59,13 +59,13 @@ class Question:
 
 def question(query: dict[str, Any]) -> Question:
     """The question asked; raises the 404 for a clinic not seen, `Problem` 422 for an impossible period, 503."""
-    wait_for_position(query.get("min_position"))
+    wait_forknown_position(query.get("min_position"))
     as_of = query.get("as_of") or wired().services.clock.now()
     last: date = query.get("last") or as_of.date()
     first: date = query.get("first") or last - timedelta(days=7 * USUAL_WEEKS - 1)
     if first > last or (last - first).days >= LONGEST_PERIOD_DAYS:
         raise _invalid("/from", f"A period has 1 to {LONGEST_PERIOD_DAYS} days.")
-    return Question(_clinics(query.get("clinics")), Period(first, last), as_of, _position(query.get("known_at")))
+    return Question(_clinics(query.get("clinics")), Period(first, last), as_of, known_position(query.get("known_at")))
 
 
 def wait_for_position(position: int | None) -> None:
@@ -93,7 +93,8 @@ def _clinics(asked: list[UUID] | None) -> tuple[str, ...]:
         return tuple(opened_clinics(connection))
 
 
-def _position(known_at: str | None) -> int | None:
+def known_position(known_at: str | None) -> int | None:
+    """A position from a position or a moment, resolved once; raises `Problem` 422."""
     if known_at is None:
         return None
     if known_at.isdigit():

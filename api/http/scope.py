@@ -47,12 +47,11 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a command goes. `names_stream`: the command's field that must be the new stream's id."""
+    """Where a command goes, and at which clinic it acts, for which patient."""
 
     stream_id: UUID
     clinic_id: UUID | None
     patient_id: UUID | None = None
-    names_stream: str | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +184,7 @@ def check_references(body: Mapping[str, Any], place: Place) -> None:
         elif name == "home_clinic_id":
             see_clinic(value)
         elif name in ("staff_id", "prescriber_id", "nurse_id", "witness_id"):
-            _origin(value, "staff")
+            see_staff(value)
 
 
 # --- the acting clinic ---------------------------------------------------------------------------

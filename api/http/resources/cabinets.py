@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -36,8 +37,8 @@ COMMANDS = (
     ),
     CommandEndpoint(
         name="waste", path=f"{HERE}/draws/<uuid:draw_id>/waste", command=drug_lot.WasteDrug, place=of_lot, link=SEEN,
-        from_path=("draw_id",), extra=WITNESS_PIN, before=check_witness,
-        example={"given_mg": "20", "wasted_mg": "30", "wasted_by": ex.NURSE, "witness_id": ex.SECOND_NURSE,
+        from_path=("draw_id",), extra=WITNESS_PIN, before=check_witness, fills={"given_mg": Decimal(0)},
+        example={"wasted_mg": "30", "wasted_by": ex.NURSE, "witness_id": ex.SECOND_NURSE,
                  "witness_pin": "135790", "method": "sequestration"},
     ),
     CommandEndpoint(

@@ -64,7 +64,7 @@ COMMANDS = (
     ),
     CommandEndpoint(
         name="adopt_protocol", path=f"{HERE}/protocol", command=clinic.AdoptProtocol, place=of_clinic, link=SEEN,
-        if_match=True, example={"document": ex.PROTOCOL, "adopted_by": ex.PRESCRIBER},
+        if_match=True, example={"document": ex.ADOPTED_PROTOCOL, "adopted_by": ex.PRESCRIBER},
     ),
     CommandEndpoint(
         name="publish_price_list", path=f"{HERE}/price-lists", command=clinic.PublishPriceList, place=of_clinic,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -21,7 +22,7 @@ from api.http.fields import Text
 from api.http.problems import Problem
 from api.http.questions import Question, QuestionSchema, question
 from api.http.reading import answer, read_endpoint
-from projections import utilization
+from projections import boosters, outcomes, safety, utilization
 from projections.metrics.figures import Figure, Spread
 from services.log.lookup import records_at
 
@@ -31,6 +32,9 @@ Report = Callable[..., msgspec.Struct]
 
 DASHBOARDS: dict[str, tuple[Report, str]] = {
     "utilization": (utilization.report, "How rooms and time are used."),
+    "outcomes": (outcomes.report, "What helps: relief, responders, duration, dose, the path through a course."),
+    "safety": (safety.report, "What harms: side effects, alerts, breaches, endings."),
+    "boosters": (boosters.report, "Whose relief is about to go: due, overdue, booked, lost. As of a moment."),
 }
 
 LARGEST_PAGE = 500
@@ -120,6 +124,8 @@ def _ask(name: str, asked: Question) -> msgspec.Struct:
 
 
 def _reported(report: Report, connection: Connection, asked: Question) -> msgspec.Struct:
+    if report is boosters.report:  # a list as of a moment: it has no period
+        return boosters.report(connection, asked.clinics, as_of=asked.as_of, known_at=asked.known_at)
     return report(connection, asked.clinics, asked.period, as_of=asked.as_of, known_at=asked.known_at)
 
 
@@ -140,6 +146,8 @@ def _shown(value: Any, path: str, rows_at: Callable[[str], str]) -> Any:
         return {str(key): _shown(inner, f"{path}.{key}", rows_at) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_shown(inner, f"{path}.{index}", rows_at) for index, inner in enumerate(value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value.isoformat() if isinstance(value, datetime) else msgspec.to_builtins(value)
 
 

@@ -73,7 +73,8 @@ COMMANDS = (
     ),
     _at_visit("score_sedation", "sedation", monitoring.ScoreSedation, {"scale": "rass", "score": -1}),
     _at_visit(
-        "acknowledge_alert", "alerts/<uuid:alert_id>/acknowledge", monitoring.AcknowledgeAlert, {"action": "paused"},
+        "acknowledge_alert", "alerts/<uuid:alert_id>/acknowledge", monitoring.AcknowledgeAlert,
+        {"action": "prescriber_reason", "prescriber_id": ex.PRESCRIBER, "reason_code": "artefact"},
         from_path=("alert_id",),
     ),
     _at_visit(

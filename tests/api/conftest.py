@@ -1,0 +1,36 @@
+"""A real application over real databases, and the story's world in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from api.bootstrap import build_read_side, build_services, migrate
+from api.http.app import create_app
+from api.settings import Settings
+from tests.api.world import World
+
+
+@pytest.fixture(scope="session")
+def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., World]]:
+    """Makes a world over an empty embedded home (or over the settings' own databases)."""
+    opened: list[World] = []
+
+    def make(home: Path | None = None, **settings: object) -> World:
+        chosen = Settings(
+            home=home or tmp_path_factory.mktemp("home"), rate_limit="1000000 per minute", key_cache_seconds=60.0,
+            **settings,  # type: ignore[arg-type]
+        )
+        migrate(chosen)
+        services = build_services(chosen)
+        read_side = build_read_side(chosen, services)
+        world = World(create_app(chosen, services=services, read_side=read_side), services, read_side)
+        opened.append(world)
+        return world
+
+    yield make
+    for world in opened:
+        world.read_side.close()
+        world.services.close()
