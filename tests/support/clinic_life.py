@@ -38,7 +38,7 @@ class Life:
     """One seed's history. `first` is the first local day; every draw is from the seed."""
 
     def __init__(
-        self, seed: int, *, clinics: int = 2, days: int = 12, first: date = date(2026, 3, 2), patients: int = 8
+        self, seed: int, *, clinics: int = 2, days: int = 12, first: date = date(2026, 3, 2), patients: int = 14
     ) -> None:
         self.random = random.Random(seed)
         self.first, self.days = first, days
@@ -357,9 +357,9 @@ class Life:
         for patient in self.patients:
             clinic = self.clinics[self.patients.index(patient) % len(self.clinics)]
             at = self.local(clinic, self.first, 0) - timedelta(days=draw.randint(0, 8))
-            level = draw.randint(0, 9)
+            level = draw.randint(2, 10)
             while at < self.local(clinic, self.first, 0) + timedelta(days=self.days + 30):
-                score = min(10, max(0, level + draw.randint(-4, 3)))
+                score = min(10, max(0, level + draw.randint(-7, 1)))
                 self.add(
                     "diary.pain_scored.v1",
                     self.diary(patient),

@@ -1,0 +1,153 @@
+"""Each statistic against an independent implementation: scipy, lifelines, numpy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lifelines import KaplanMeierFitter
+from lifelines.utils import median_survival_times
+
+from projections.metrics.statistics import (
+    clustered_bootstrap,
+    clustered_shares,
+    kaplan_meier,
+    mean_interval,
+    median,
+    poisson_interval,
+    quantile,
+    regularized_gamma,
+    spearman,
+    spearman_interval,
+    wilson,
+)
+
+numbers = st.floats(-1e6, 1e6, allow_nan=False)
+
+
+@given(st.integers(1, 5_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_is_scipys(counts: tuple[int, int]) -> None:
+    """The score interval without continuity correction."""
+    expected = scipy.stats.binomtest(*counts).proportion_ci(method="wilson")
+    assert wilson(*counts) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_a_share_of_nothing_has_no_interval() -> None:
+    """Null, never 0."""
+    assert wilson(0, 0) is None
+    assert median([]) is None
+    assert mean_interval([3.0]) is None
+
+
+@pytest.mark.parametrize("events", [0, 1, 2, 7, 50, 999, 20_000])
+def test_poisson_limits_are_those_of_the_chi_squared_quantiles(events: int) -> None:
+    """Garwood: half the chi-squared quantiles with 2k and 2k + 2 degrees of freedom."""
+    low, high = poisson_interval(events)
+    assert low == pytest.approx(scipy.stats.chi2.ppf(0.025, 2 * events) / 2 if events else 0.0, rel=1e-9)
+    assert high == pytest.approx(scipy.stats.chi2.ppf(0.975, 2 * events + 2) / 2, rel=1e-9)
+
+
+@given(st.floats(0.5, 500), st.floats(0, 1_500))
+def test_the_incomplete_gamma_function_is_scipys(shape: float, x: float) -> None:
+    """On both sides of the switch from series to fraction."""
+    assert regularized_gamma(shape, x) == pytest.approx(scipy.stats.gamma.cdf(x, shape), abs=1e-10)
+
+
+@given(st.lists(numbers, min_size=1, max_size=60), st.floats(0, 1))
+def test_quantiles_are_numpys(values: list[float], share: float) -> None:
+    """Type 7: linear between order statistics."""
+    assert quantile(values, share) == pytest.approx(float(np.quantile(values, share)), rel=1e-9, abs=1e-6)
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(-5, 5)), min_size=2, max_size=40))
+def test_spearman_is_scipys_ties_and_all(pairs: list[tuple[int, int]]) -> None:
+    """Mean ranks for ties; undefined for a constant."""
+    xs, ys = [float(x) for x, _ in pairs], [float(y) for _, y in pairs]
+    rho = spearman(xs, ys)
+    if len(set(xs)) == 1 or len(set(ys)) == 1:
+        assert rho is None
+    else:
+        assert rho == pytest.approx(float(scipy.stats.spearmanr(xs, ys).statistic), abs=1e-12)
+
+
+def test_spearmans_interval_holds_rho_and_needs_four() -> None:
+    """Fisher's z with Bonett and Wright's error, worked by hand for rho 0.5 and n 30."""
+    low, high = spearman_interval(0.5, 30) or (0, 0)
+    half = 1.959963984540054 * math.sqrt((1 + 0.125) / 27)
+    assert (low, high) == pytest.approx((math.tanh(math.atanh(0.5) - half), math.tanh(math.atanh(0.5) + half)))
+    assert spearman_interval(0.5, 3) is None
+
+
+durations = st.lists(st.tuples(st.integers(1, 25).map(float), st.booleans()), min_size=1, max_size=80)
+
+
+@given(durations)
+@settings(max_examples=60, deadline=None)
+def test_kaplan_meier_is_lifelines(pairs: list[tuple[float, bool]]) -> None:
+    """Curve, number at risk, log-log limits, median and its limits; ties and censoring mixed."""
+    ours = kaplan_meier(pairs)
+    theirs = KaplanMeierFitter().fit([time for time, _ in pairs], [ended for _, ended in pairs])
+    limits = theirs.confidence_interval_survival_function_
+    for step in ours.steps:
+        assert step.surviving == pytest.approx(float(theirs.predict(step.time)), abs=1e-12)
+        assert step.at_risk == theirs.event_table.loc[step.time, "at_risk"] == ours.at_risk(step.time)
+        low, high = limits.loc[step.time]
+        if not math.isnan(low):
+            assert step.interval == pytest.approx((low, high), abs=1e-9)
+    expected = float(theirs.median_survival_time_)
+    assert ours.median == (None if math.isinf(expected) else expected)
+    if 0.5 not in [step.surviving for step in ours.steps]:
+        low, high = (float(value) for value in median_survival_times(limits).to_numpy()[0])
+        assert ours.median_interval == (None if math.isinf(low) else low, None if math.isinf(high) else high)
+
+
+def test_the_median_is_null_while_the_curve_stays_above_one_half() -> None:
+    """Not reached is not a number."""
+    curve = kaplan_meier([(5.0, True), (6.0, False), (7.0, False), (8.0, False)])
+    assert curve.median is None
+    assert curve.surviving(6.5) == 0.75
+    assert curve.surviving(9.0) is None
+
+
+def test_a_bootstrap_of_patients_is_wider_than_one_of_infusions() -> None:
+    """Ten patients of ten like infusions each carry less than a hundred independent ones."""
+    alike = {str(patient): [patient % 2] * 10 for patient in range(10)}
+    single = {f"{patient}.{n}": [patient % 2] for patient in range(10) for n in range(10)}
+
+    def share(sample: object) -> float | None:
+        return sum(sample) / len(sample)  # type: ignore[arg-type, call-overload]
+
+    wide, narrow = clustered_bootstrap(alike, share, 500), clustered_bootstrap(single, share, 500)
+    assert wide is not None
+    assert narrow is not None
+    assert wide[1] - wide[0] > 2 * (narrow[1] - narrow[0])
+
+
+def test_shares_at_once_are_those_of_the_plain_bootstrap() -> None:
+    """The packed sums draw the same patients: the same seed gives the same interval."""
+    counts = {"a": (1, 0, 3), "b": (2, 2, 2), "c": (0, 0, 4), "d": (3, 1, 5)}
+    for place in (0, 1):
+        plain = clustered_bootstrap(
+            {name: [own] for name, own in counts.items()},
+            lambda sample, at=place: sum(own[at] for own in sample) / sum(own[2] for own in sample), 300,
+        )  # fmt: skip
+        assert clustered_shares(counts, 300)[place] == pytest.approx(plain)
+    assert clustered_shares({"a": (1, 1, 1)}, 300) == [None, None]
+
+
+def test_the_bootstrap_is_the_same_every_time() -> None:
+    """Seeded: two readers of the same facts see the same interval."""
+    counts = {str(name): (name % 3, 3) for name in range(20)}
+    assert clustered_shares(counts) == clustered_shares(dict(reversed(counts.items())))
+
+
+@given(st.lists(numbers, min_size=2, max_size=50))
+def test_the_means_interval_is_the_normal_one(values: list[float]) -> None:
+    """Mean +- 1.96 standard errors."""
+    low, high = mean_interval(values) or (0.0, 0.0)
+    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    assert high - low == pytest.approx(2 * 1.959963984540054 * error, rel=1e-6, abs=1e-6)
