@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
+import structlog
 
 from domain.kernel import Recorded, Scanned
 from projections.engine import positions
@@ -30,6 +31,8 @@ RETRY_AFTER_S = (1, 5, 15, 60, 300)
 """Backoff of a failed projection's retries: the n-th failure waits the n-th of these, then the last."""
 
 _ERROR_LENGTH = 4000
+
+log = structlog.get_logger("anodyne.projections")
 
 
 _gc_pauses = 0
@@ -149,6 +152,10 @@ class Cursor:
         attempts = seen.attempts + 1 if seen.failed_position == poison.position else 1
         pause_s = RETRY_AFTER_S[min(attempts, len(RETRY_AFTER_S)) - 1]
         now = self.now_us()
+        log.error(
+            "projections.event_failed", projection=seen.name, slot=seen.slot, position=poison.position,
+            event_name=poison.event, attempts=attempts, retry_in_s=pause_s,
+        )  # fmt: skip
         self.standing = positions.change(
             self.session.sql, seen, now, position=poison.position - 1, status="failed", error=poison.error,
             failed_position=poison.position, failed_event=poison.event, attempts=attempts,
@@ -157,7 +164,7 @@ class Cursor:
 
 
 def poisoned(position: int, name: str, error: BaseException, *, discreet: bool) -> Poison:
-    """The poison event with the error's last frames; when `discreet`, the error's type without its message."""
+    """The poison event with the error's innermost frames and, last, the error (its type alone when `discreet`)."""
     told = type(error).__name__ if discreet else "".join(traceback.format_exception_only(error)).strip()
     frames = "".join(traceback.format_tb(error.__traceback__)[-4:])
-    return Poison(position, name, f"{told[-_ERROR_LENGTH:]}\n{frames[-_ERROR_LENGTH:]}")
+    return Poison(position, name, f"{frames[-_ERROR_LENGTH:]}{told[-_ERROR_LENGTH:]}")

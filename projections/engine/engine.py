@@ -19,7 +19,7 @@ from projections.engine.compare import Comparison, replay_and_compare
 from projections.engine.database import Session, ViewsDatabase
 from projections.engine.group import TAIL_BATCH, GroupRunner
 from projections.engine.lock import Lock, lock_for
-from projections.engine.positions import POSITIONS, SKIPS, Standing
+from projections.engine.positions import POSITIONS, SKIPS, Slot, Standing
 from projections.engine.projection import Group, Projection
 from projections.engine.rebuild import Loader, Progress, Rebuild, RebuildBusy, Report
 from projections.engine.status import ProjectionStatus, report
@@ -289,8 +289,7 @@ class ProjectionEngine:
         """
         done = []
         for group, projections in self._grouped(names):
-            with self._exclusively("rebuild", projections) as session:
-                loader = Loader(session, group, projections, self.log, self.now_us, "shadow")
+            with self._loading("rebuild", group, projections, "shadow") as loader:
                 done.append(Rebuild(loader, report=report, stopping=stopping).run(resume=resume))
         return done
 
@@ -298,8 +297,11 @@ class ProjectionEngine:
         """Replays projections into tables of their own and compares them with the live ones, row by row."""
         found = []
         for group, projections in self._grouped(self._by_name if names is None else names):
-            with self._exclusively("replay", projections) as session, closing(self.database.session()) as live:
-                found += replay_and_compare(Loader(session, group, projections, self.log, self.now_us, "replay"), live)
+            with (
+                self._loading("replay", group, projections, "replay") as loader,
+                closing(self.database.session()) as live,
+            ):
+                found += replay_and_compare(loader, live)
         return found
 
     def _grouped(self, names: Iterable[str]) -> list[tuple[Group, list[Projection]]]:
@@ -312,7 +314,9 @@ class ProjectionEngine:
         return grouped
 
     @contextmanager
-    def _exclusively(self, purpose: str, projections: Sequence[Projection]) -> Iterator[Session]:
+    def _loading(
+        self, purpose: str, group: Group, projections: Sequence[Projection], slot: Slot
+    ) -> Iterator[Loader]:
         with ExitStack() as stack:
             session = stack.enter_context(closing(self.database.session()))
             for projection in sorted(projections, key=lambda each: each.name):
@@ -320,4 +324,5 @@ class ProjectionEngine:
                 if not lock.acquire():
                     raise RebuildBusy(projection.name)
                 stack.callback(lock.release)
-            yield session
+            loader = Loader(session, group, projections, self.log, self.now_us, slot)
+            yield stack.enter_context(closing(loader))

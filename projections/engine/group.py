@@ -7,16 +7,17 @@ served on its own from where it stands until it has caught up with the others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 
 from domain.ports import LogReader
 from projections.engine import positions
-from projections.engine.batch import Clock, Cursor, Entry, poisoned
+from projections.engine.batch import Clock, Cursor, Entry, garbage_can_wait, poisoned
 from projections.engine.database import Session
 from projections.engine.positions import Standing
 from projections.engine.projection import Group
 from projections.engine.tableset import TableSet
 
-TAIL_BATCH = 2_000
+TAIL_BATCH = 5_000
 """At most so many events in one transaction while serving; a smaller number is applied as it is there."""
 
 
@@ -73,6 +74,9 @@ def wants(log: LogReader, group: Group, names: frozenset[str], at: int) -> bool:
 class GroupRunner:
     """Applies a group's batches through one session, in the epoch in which it leads."""
 
+    SMALL = 500
+    """Up to so many events the garbage collector is left alone."""
+
     def __init__(
         self, session: Session, group: Group, log: LogReader, now_us: Clock, *, batch: int = TAIL_BATCH
     ) -> None:
@@ -101,7 +105,8 @@ class GroupRunner:
         applied = 0
         for position, standings in self._cohorts():
             if position < stop:
-                applied += self._advance(standings, position, stop)
+                with garbage_can_wait() if stop - position > self.SMALL else nullcontext():
+                    applied += self._advance(standings, position, stop)
                 stop = position
         return applied
 

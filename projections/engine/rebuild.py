@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import msgspec
@@ -19,7 +20,7 @@ from domain.ports import LogReader
 from projections.engine import positions, tableset
 from projections.engine.batch import Clock, Cursor, Poison, garbage_can_wait, poisoned
 from projections.engine.database import Session
-from projections.engine.group import wants, window
+from projections.engine.group import Window, wants, window
 from projections.engine.positions import Slot, Standing
 from projections.engine.projection import Group, Projection
 from projections.engine.tableset import TableSet
@@ -87,6 +88,8 @@ class Loader:
         self.slot: Slot = slot
         self.cursors: list[Cursor] = []
         self.batch = FIRST_BATCH
+        self._ahead: tuple[tuple[frozenset[str], int, int, int], Future[Window]] | None = None
+        self._reader = ThreadPoolExecutor(1, "read-ahead") if session.database.kind == "postgres" else None
 
     def begin(self, *, resume: bool) -> None:
         """Makes the tables at position 0, or with `resume` goes on with those of the same version that are there."""
@@ -161,7 +164,7 @@ class Loader:
         behind = [cursor for cursor in self.cursors if cursor.position == after]
         stop = min([stop, *(cursor.position for cursor in self.cursors if cursor.position > after)])
         names = frozenset[str]().union(*(cursor.projection.names for cursor in behind))
-        found = window(self.log, self.group, names, after, self.batch, stop)
+        found = self._window(names, after, stop)
         for cursor in behind:
             if found.spoiled is not None:
                 self._refuse_spoiled(cursor, found.spoiled, found.spoiled_at)
@@ -169,6 +172,28 @@ class Loader:
             if poison is not None:
                 raise RebuildFailed(cursor.projection.name, poison)
         return len(found.entries)
+
+    def _window(self, names: frozenset[str], after: int, stop: int) -> Window:
+        """The next window, if it has been read ahead; and begins to read the one after it.
+
+        Only on PostgreSQL, where applying a batch is half waiting for the server. (sqlite3 hands the interpreter over
+        at every row it writes: a second thread would slow the first down.)
+        """
+        asked = (names, after, self.batch, stop)
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] == asked:
+            found = ahead[1].result()
+        else:
+            found = window(self.log, self.group, names, after, self.batch, stop)
+        if self._reader is not None and found.spoiled is None and after < found.upto < stop:
+            following = (names, found.upto, self.batch, stop)
+            self._ahead = following, self._reader.submit(window, self.log, self.group, *following)
+        return found
+
+    def close(self) -> None:
+        """Ends the reading ahead."""
+        if self._reader is not None:
+            self._reader.shutdown()
 
     def _refuse_spoiled(self, cursor: Cursor, error: Exception, at: int) -> None:
         names = cursor.projection.names
@@ -232,10 +257,11 @@ class Rebuild:
 
     def _load(self, phase: str) -> None:
         while (head := self.log.head()) > self.loader.position:
-            if self._stopping():
-                raise RebuildStopped(phase)
-            self.loader.load_batch(head)
-            self._tell(phase)
+            while self.loader.position < head:
+                if self._stopping():
+                    raise RebuildStopped(phase)
+                self.loader.load_batch(head)
+                self._tell(phase)
 
     def _index(self) -> None:
         self._tell("indexing")

@@ -39,7 +39,8 @@ def migrate(url: str) -> list[str]:
     with closing(database), closing(database.session()) as session, session.transaction() as sql:
         if database.kind == "postgres":
             sql.exec_driver_sql("SELECT pg_advisory_xact_lock(4714, 1)")
-            sql.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+            if SCHEMA not in inspect(sql).get_schema_names():
+                sql.exec_driver_sql(f"CREATE SCHEMA {SCHEMA}")
         config = _config(sql, database.schema)
         before = _applied(sql, database)
         command.upgrade(config, "head")
