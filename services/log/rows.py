@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
-from eventsourcing.persistence import Notification, StoredEvent
+from eventsourcing.persistence import DataError, Notification, StoredEvent
 
 from domain.kernel import Claim, Envelope, Release
 from services.log.shapes import Idempotency
@@ -91,11 +91,16 @@ class Commit(msgspec.Struct, kw_only=True):
 
 
 def plain_commit(stored_events: Sequence[StoredEvent]) -> Commit:
-    """The commit of a caller that knows only the library's interface: consecutive events of a stream together."""
+    """The commit of a caller that knows only the library's interface: consecutive events of a stream together.
+
+    Versions start at 1, as the library's aggregates do; DataError otherwise.
+    """
     commit = Commit(
         streams=[], expected=[], counts=[], envelope=Envelope(actor="eventsourcing", role="system", clinic_id=None)
     )
     for stored in stored_events:
+        if stored.originator_version < 1:
+            raise DataError(f"version {stored.originator_version} of a stream: the first is 1")
         stream_id = stored.originator_id if isinstance(stored.originator_id, UUID) else UUID(stored.originator_id)
         if commit.streams and commit.streams[-1] == stream_id:
             commit.counts[-1] += 1

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from eventsourcing.persistence import IntegrityError
 
 from domain.kernel import Claim, DomainError, Envelope, Event, Release
 
@@ -66,7 +67,7 @@ class LogError(Exception):
     """The log could not do what was asked; not a rule of care."""
 
 
-class StreamConflict(LogError):
+class StreamConflict(LogError, IntegrityError):
     """A stream is not at the version it was read at: another writer was faster."""
 
     def __init__(self, stream_id: UUID, expected: int, actual: int) -> None:

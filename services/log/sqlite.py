@@ -187,9 +187,10 @@ class LogRecorder(SQLiteApplicationRecorder):
                 statement.replace("%s", "?").replace("log.", ""), parameters
             ).fetchall()
 
-    def max_notification_id(self) -> int:
+    def max_notification_id(self) -> int | None:  # type: ignore[override]
+        """None while the log is empty (as the library's does, whatever its annotation says)."""
         found: int | None = self.query(f"SELECT max(position) FROM {self.log}_events")[0][0]
-        return found or 0
+        return found
 
 
 class LogFactory(SQLiteFactory):
