@@ -61,7 +61,7 @@ class EventLog:
         self._clock = clock
         factory: postgres.LogFactory | sqlite.LogFactory
         if self.kind == "postgres":
-            factory = postgres.LogFactory(Environment(log), url)
+            factory = postgres.LogFactory(Environment(log, postgres.library_switches()), url)
         else:
             factory = sqlite.LogFactory(Environment(log), sqlite_path(url))
         self.recorder: postgres.LogRecorder | sqlite.LogRecorder = factory.application_recorder()

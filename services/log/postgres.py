@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -262,6 +263,14 @@ class LogFactory(PostgresFactory):
     def application_recorder(self) -> LogRecorder:
         assert isinstance(self.datastore, LogDatastore)
         return LogRecorder(self.datastore, log=self.env.name)
+
+
+def library_switches() -> dict[str, str]:
+    """What the process's environment says to the library about the one switch that would break the log.
+
+    We configure the library ourselves and read nothing else of its environment; whoever set this expects it to work.
+    """
+    return {name: value for name, value in os.environ.items() if name.endswith("POSTGRES_ENABLE_DB_FUNCTIONS")}
 
 
 def refuse_db_functions(datastore: PostgresDatastore) -> None:

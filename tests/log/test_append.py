@@ -162,7 +162,8 @@ def test_an_amendment_names_real_fields_and_secrets_only_sealed(event_log: Event
             occurred_at=NOW, entry=1, entry_name="patient.demographics_corrected.v1", reason_code="typing_error", **more
         )
 
-    for wrong in ({"corrections": {"colour": "red"}}, {"corrections": {"family_name": "plain"}}, {"sealed": {"sex": "f"}}):
+    unknown, secret, clear = {"colour": "red"}, {"family_name": "plain"}, {"sex": "f"}
+    for wrong in ({"corrections": unknown}, {"corrections": secret}, {"sealed": clear}):
         with pytest.raises(InvalidEvent):
             append(event_log, stream, 1, amendment(**wrong))
     append(event_log, stream, 1, amendment(corrections={"sex": "f"}, sealed={"family_name": "Garcia"}))

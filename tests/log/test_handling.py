@@ -199,7 +199,7 @@ def test_another_process_may_write_in_between(services: CommandHandling, databas
 
 def test_a_fact_of_another_stream_cannot_go_stale(event_log: EventLog, database: Database) -> None:
     elsewhere = another_process(database)
-    services = handling_on(event_log, **{})
+    services = handling_on(event_log)
     limited = CommandHandling(event_log, Wall(), {Add: Limited()})
     stream = uuid4()
     services.handle(LIMITS, add(5), asking())
@@ -242,7 +242,8 @@ def test_a_lost_race_is_given_up_after_five_times(services: CommandHandling, mon
 
     def outrun(what: Any) -> Any:
         attempts.append(what)
-        append(write(stream, services.log.head_of(stream), SedationScored(occurred_at=Wall().now(), scale="r", score=0)))
+        faster = SedationScored(occurred_at=Wall().now(), scale="rass", score=0)
+        append(write(stream, services.log.head_of(stream), faster))
         return append(what)
 
     monkeypatch.setattr(services.log, "append", outrun)

@@ -54,7 +54,8 @@ def test_postgres_refuses_to_change_a_row_even_to_the_owner(postgres_database: D
         "ALTER TABLE log.care_events DISABLE TRIGGER ALL",
         "DROP TABLE log.care_events",
         "CREATE TABLE log.mine (x int)",
-        "CREATE OR REPLACE FUNCTION log.care_refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        "CREATE OR REPLACE FUNCTION log.care_refuse_change() RETURNS trigger LANGUAGE plpgsql "
+        "AS 'BEGIN RETURN NEW; END'",
         "SELECT log.care_release('{}', 1)",
         "SET ROLE anodyne_owner",
         "SET session_replication_role = replica",

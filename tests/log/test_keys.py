@@ -6,7 +6,6 @@ import base64
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -199,10 +198,10 @@ def registered(family_name: str = "Zzyzx-8841") -> PatientRegistered:
 
 
 @pytest.fixture
-def unsealer(event_log: EventLog) -> Iterator[KeyUnsealer]:
+def unsealer(event_log: EventLog) -> KeyUnsealer:
     assert event_log.keys is not None
     event_log.keys._epoch_check_s = 0
-    yield KeyUnsealer(event_log.keys, event_log.upcasters)
+    return KeyUnsealer(event_log.keys, event_log.upcasters)
 
 
 def only(log: EventLog, stream: UUID) -> Recorded:

@@ -157,4 +157,5 @@ def test_a_conflict_is_the_librarys_integrity_error(event_log: EventLog) -> None
 def test_notifications_carry_the_envelope(event_log: EventLog) -> None:
     append(event_log, uuid4(), 0, scored())
     (row,) = event_log.recorder.select_notifications(2, 10)
-    assert isinstance(row, StoredRow) and (row.id, row.actor, row.topic) == (2, "staff:1", "infusion.sedation_scored.v1")
+    assert isinstance(row, StoredRow)
+    assert (row.id, row.actor, row.topic) == (2, "staff:1", "infusion.sedation_scored.v1")
