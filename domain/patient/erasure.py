@@ -168,9 +168,9 @@ def decide_erasure(
     UnknownCode; RequestNotFound; UnderLegalHold, RetentionNotOver, ErasureInVisit, SecondApproverNeeded.
     """
     _require_keys(state)
-    if state.merged_into is not None:
-        raise MergedAway(patient_id=str(state.stream_id), survivor_id=str(state.merged_into))
     at, late = command.at, command.late_reason
+    if state.merged_into is not None:
+        return _erased_with_survivor(state, command, facts)
     if isinstance(command, RequestErasure):
         if state.erasure is not None:
             raise ErasureAlreadyRequested(request_id=str(state.erasure.request_id))
@@ -191,6 +191,18 @@ def decide_erasure(
         raise SecondApproverNeeded(approved=len(state.erasure.approved_by), needed=APPROVERS)
     return Decision((PatientErased(
         occurred_at=at, late_reason=late, request_id=command.request_id, keys_destroyed=command.keys_destroyed),))
+
+
+def _erased_with_survivor(state: State, command: Command, facts: Facts) -> Decision:
+    """A merged record follows the one it was merged into, and no hold of its own may stand in the way."""
+    if not isinstance(command, CompleteErasure) or not facts.survivor.erased:
+        raise MergedAway(patient_id=str(state.stream_id), survivor_id=str(state.merged_into))
+    if state.holds:
+        raise UnderLegalHold(holds=[str(hold) for hold in sorted(state.holds)])
+    return Decision((PatientErased(
+        occurred_at=command.at, late_reason=command.late_reason, request_id=command.request_id,
+        keys_destroyed=command.keys_destroyed,
+    ),))
 
 
 def _require_erasable(state: State, erasure: Erasure, facts: Facts, now: datetime) -> None:

@@ -93,11 +93,14 @@ class _Asking:
         return _plan(stream_id, command, facts, request.clinic_id)
 
     def erased(self, stream_id: UUID, command: Any, request: Request, load: Load) -> Plan:
-        cared_for(load, stream_id, request)
+        state = cared_for(load, stream_id, request)
         in_visit, open_course = self._going_on(stream_id, command)
+        survivor = OtherRecord()
+        if state.merged_into is not None:
+            survivor = OtherRecord(registered=True, erased=load(patient, state.merged_into).state.erased)
         facts = Facts(
             in_visit=in_visit, open_course=open_course, retain_until=self._retained(stream_id),
-            today=self._today(command, request, load),
+            today=self._today(command, request, load), survivor=survivor,
         )
         return _plan(stream_id, command, facts, request.clinic_id)
 

@@ -12,9 +12,10 @@ from domain import clinic, course, diary
 from domain.corrections import AmendEntry, StrikeEntry
 from domain.kernel import Actor, DomainError, derived_id
 from domain.patient import erasure, patient, records, registration
-from services.handling import CommandHandling, NotFound
+from services.handling import CommandHandling, NotFound, Request
 from services.log import ClaimConflict
 from services.use_cases import use_cases
+from services.use_cases.erasing import Erasing
 from tests.services.practice import D, Practice
 
 
@@ -36,8 +37,6 @@ def test_a_patient_reports_for_themselves_and_for_nobody_else(practice: Practice
     diary_id = derived_id("diary", patient_id)
     phq9 = (1, 1, 0, 1, 0, 0, 1, 0, 2)
     me = Actor(id=f"patient:{patient_id}", role="patient")
-    from services.handling import Request
-
     command = diary.ScoreMood(by=me, now=practice.clock.now(), at=practice.clock.now(), instrument="phq9", items=phq9)
     receipt = practice.handling.handle(diary_id, command, Request(by=me, clinic_id=None, patient_id=patient_id))
     assert receipt.events == ("diary.mood_scored.v1", "diary.alert_raised.v1")
@@ -183,6 +182,41 @@ def test_erasure_waits_for_retention(practice: Practice, patient_id: UUID) -> No
         practice.do(patient_id, erasure.ApproveErasure, by=practice.actor("manager"), request_id=request_id,
                     approved_by=practice.manager_id)
     assert "retain" in refused.value.code or "retention" in refused.value.code
+
+
+def test_an_erasure_approved_by_two_destroys_the_keys_of_all_that_was_merged(practice: Practice) -> None:
+    """What is known beforehand to be refused destroys nothing; what is done reads as redacted and still counts."""
+    patient_id, duplicate = practice.patient(), practice.patient()
+    manager, request_id, hold_id = practice.actor("manager"), uuid4(), uuid4()
+    practice.do(duplicate, records.MergePatients, by=manager, survivor_id=patient_id, reason_code="duplicate")
+    practice.do(duplicate, erasure.PlaceLegalHold, by=manager, hold_id=hold_id, reason="Litigation")
+    practice.do(patient_id, erasure.RequestErasure, by=manager, request_id=request_id, reason_code="court_order")
+    assert practice.log.keys is not None
+    erasing = Erasing(practice.handling, practice.log, practice.log.keys)
+    now = practice.clock.now()
+    complete = erasure.CompleteErasure(by=manager, now=now, at=now, request_id=request_id, keys_destroyed=0)
+    asked = Request(by=manager, clinic_id=practice.clinic_id)
+
+    def refused_by(error: type[DomainError]) -> None:
+        with pytest.raises(error):
+            erasing.erase(patient_id, complete, asked)
+        assert practice.log.keys is not None
+        assert not practice.log.keys.destroyed(patient_id)
+
+    refused_by(erasure.UnderLegalHold)
+    practice.do(duplicate, erasure.ReleaseLegalHold, by=manager, hold_id=hold_id)
+    refused_by(erasure.SecondApproverNeeded)
+    for person in (practice.manager_id, practice.prescriber_id):
+        practice.do(patient_id, erasure.ApproveErasure, by=Actor(id=str(person), role="owner"), request_id=request_id,
+                    approved_by=person)
+    receipt = erasing.erase(patient_id, complete, asked)
+    assert receipt.events == ("patient.erased.v1",)
+    for one in (patient_id, duplicate):
+        assert practice.log.keys.destroyed(one)
+        assert practice.state(patient, one).erased
+    with pytest.raises(DomainError) as refused:
+        practice.do(patient_id, diary.ScorePain, score=3)
+    assert refused.value.code == "record-erased"
 
 
 def test_amending_what_does_not_exist_is_not_found(practice: Practice) -> None:
