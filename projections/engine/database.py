@@ -8,7 +8,9 @@ leader's advisory lock, so that lock and transaction are lost together or not at
 
 from __future__ import annotations
 
+import random
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -161,13 +163,28 @@ _WORKER_SETTINGS = (
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA page_size = 8192")
+    _switch_to_wal(connection)
     for pragma in (
-        f"busy_timeout = {BUSY_TIMEOUT_MS}", "page_size = 8192", "journal_mode = WAL", "synchronous = NORMAL",
+        "synchronous = NORMAL",
         "cache_size = -32768", "wal_autocheckpoint = 4000", "temp_store = MEMORY", "foreign_keys = ON",
         # The directory's purged names must not linger in free pages.
         "secure_delete = ON",
     ):  # fmt: skip
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """The first switch does not honour the busy timeout when several processes make it at once."""
+    for attempt in range(200):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or attempt == 199:
+                raise
+            time.sleep(random.uniform(0.005, 0.05))  # noqa: S311
 
 
 def _begin_immediate(connection: Connection) -> None:

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 POLL_S = 0.05
-"""The longest wait between two looks at the log."""
+"""The longest wait between two looks at the log (after an event the worker looks more often for a while)."""
 
 
 class Wake(Protocol):

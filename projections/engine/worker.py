@@ -32,6 +32,9 @@ STANDBY_S = 0.5
 CHECK_S = 1.0
 """How often a leader makes sure of its lock, shows its heartbeat and looks for outdated projections."""
 
+BUSY_S, BUSY_POLL_S = 2.0, 0.01
+"""For so long after an event the next is looked for this often: where events come, more come."""
+
 REBUILD_RETRY_S = 60.0
 LONGEST_PAUSE_S = 30.0
 
@@ -96,13 +99,20 @@ class GroupWorker(threading.Thread):
         runner = self.engine.runner(session, self.group)
         epoch = runner.lead(self.worker)
         log.info("projections.leading", group=self.group.name, worker=self.worker, epoch=epoch)
-        check_at = time.monotonic()
+        check_at = busy_until = 0.0
+        done_to = -1
         while not self.stopping.is_set():
-            if time.monotonic() >= check_at:
+            now = time.monotonic()
+            if now >= check_at:
                 self._check(session, lock, epoch)
-                check_at = time.monotonic() + CHECK_S
-            if not self._run_once(session, runner, epoch):
-                self.wake.wait(self.poll_s)
+                check_at, done_to = now + CHECK_S, -1  # an operator may have resumed something: look at the rows too
+            head = self.engine.log.head()
+            if head != done_to:
+                if self._run_once(session, runner, epoch):
+                    busy_until = now + BUSY_S
+                    continue
+                done_to = head
+            self.wake.wait(min(self.poll_s, BUSY_POLL_S) if now < busy_until else self.poll_s)
 
     def _run_once(self, session: Session, runner: GroupRunner, epoch: int) -> int:
         try:
