@@ -172,8 +172,6 @@ def _fold(records: Iterable[Recorded], as_of: datetime | None) -> list[_Item]:
     by_entry: dict[tuple[UUID, int], _Item] = {}
     for record in records:
         event = record.event
-        if as_of is not None and event.occurred_at > as_of:
-            continue
         if isinstance(event, EntryAmended | EntryStruck):
             item = by_entry.get((record.stream_id, event.entry))
             if item is not None:
@@ -189,6 +187,8 @@ def _fold(records: Iterable[Recorded], as_of: datetime | None) -> list[_Item]:
             item.bearings = state.after(item.event, item.record)
         else:
             item.bearings = state.now()
+    for item in items:  # what precedes the drug's stop in a visit belongs to the infusion that it became
+        item.bearings = state.numbered(item.bearings)
     return items
 
 
@@ -230,8 +230,11 @@ def _correction(record: Recorded, before: dict[str, Any]) -> Correction:
 
 def _facts(item: _Item, unsealer: Unsealer | None, viewer: Actor | None) -> dict[str, Any]:
     """The payload as it stands, its secrets opened, sealed or withheld."""
-    facts: dict[str, Any] = msgspec.to_builtins(item.event)
-    facts.pop("occurred_at", None)
+    facts: dict[str, Any] = {
+        field: msgspec.to_builtins(value)
+        for field in type(item.event).__struct_fields__
+        if field != "occurred_at" and (value := getattr(item.event, field)) is not None
+    }
     withheld = _withheld(item, viewer)
     for field in secret_fields(type(item.event)):
         value = getattr(item.event, field)

@@ -47,10 +47,12 @@ class PatientState:
         """The state once `event` is folded in, with the infusion it is tied to."""
         self._now = msgspec.structs.replace(self._now, **self._changes(event, record))
         infusion, why = self._infusion(event, record)
-        return msgspec.structs.replace(
-            self._now, infusion_id=infusion, attributed=why,
-            infusion_ordinal=self._given.get(infusion) if infusion is not None else None,
-        )  # fmt: skip
+        return msgspec.structs.replace(self._now, infusion_id=infusion, attributed=why)
+
+    def numbered(self, bearings: Bearings) -> Bearings:
+        """With the infusion's ordinal within its course, once all is folded."""
+        ordinal = self._given.get(bearings.infusion_id) if bearings.infusion_id is not None else None
+        return msgspec.structs.replace(bearings, infusion_ordinal=ordinal)
 
     def _changes(self, event: Event, record: Recorded) -> dict[str, object]:
         name = record.name

@@ -308,7 +308,7 @@ def _hours_of_week(tallies: Sequence[RoomTally]) -> Iterable[HourOfWeek]:
     cells = sorted({cell for one in tallies for cell in one.grid_open})
     for weekday, hour in cells:
         busy = sum(one.grid_busy.get((weekday, hour), 0) for one in tallies) / MINUTE
-        opened = sum(one.grid_open[weekday, hour] for one in tallies) / MINUTE
+        opened = sum(one.grid_open.get((weekday, hour), 0) for one in tallies) / MINUTE
         yield HourOfWeek(weekday, hour, quotient("weekday_hour", busy, opened))
 
 

@@ -172,15 +172,18 @@ def phases(visit: Visit, stays: Sequence[Occupied], calendar: ClinicCalendar, wi
     if not stays:
         return {}
     start, end = stays[0].from_us, stays[-1].until_us
-    turns = [(start, "preparing"), *((us, what) for us, what in visit.run)]
+    ended = visit.ended_us
+    turns = [(start, "preparing"), *((us, what) for us, what in visit.run if ended is None or us < ended)]
     ready = ready_us(visit, calendar)
-    if ready is not None and (visit.ended_us is None or ready < visit.ended_us):
+    if ready is not None and (ended is None or ready < ended):
         turns.append((ready, "waiting_for_driver"))
-    if visit.ended_us is not None:
-        turns.append((visit.ended_us, "cleaning"))
+    if ended is not None:
+        turns.append((ended, "cleaning"))
     found = dict.fromkeys(PHASES, 0)
     for (begins, what), (ends, _) in pairwise([*turns, (end, "")]):
-        found[what] += length(clipped([(max(begins, start), min(max(ends, begins), end))], within))
+        low, high = max(begins, start), min(ends, end)
+        if low < high:
+            found[what] += length(clipped([(low, high)], within))
     return found
 
 
