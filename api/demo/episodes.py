@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -41,8 +42,7 @@ def tuning(number: int) -> dict[int, Twists]:
     scripted = dict(SCRIPTED.get(number, {}))
     for ordinal, twists in every_kind(number).items():
         base = scripted.get(ordinal, Twists())
-        base.forced_effects += twists.forced_effects
-        scripted[ordinal] = base
+        scripted[ordinal] = replace(base, forced_effects=base.forced_effects + twists.forced_effects)
     return scripted
 
 

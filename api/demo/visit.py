@@ -64,7 +64,7 @@ class Booking:
     visit_kind: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class Twists:
     """What is special about this visit; drawn by chance, or set by a scripted episode."""
 
