@@ -88,7 +88,7 @@ def create_app(
 
 
 def _add_hooks(app: Flask, settings: Settings) -> None:
-    limiter = Limiter(settings.rate_limit_storage, settings.rate_limit)
+    limiter = Limiter(settings.rate_limit_storage, settings.rate_limit, settings.failure_limit)
     headers.register(app, strict_transport=settings.environment == "production")
     metrics.register(app)
     authentication.register(app, limiter)

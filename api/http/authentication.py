@@ -39,7 +39,8 @@ def _authenticate(limiter: Limiter) -> Principal:
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     principal = wired().keys.authenticate(text.strip()) if scheme.lower() == "bearer" else None
     if principal is None:
-        limiter.count_failure()
+        if text:
+            limiter.count_failure()
         raise Problem(
             401, "not-authenticated", "Send an API key: Authorization: Bearer anodyne_...",
             headers={"WWW-Authenticate": 'Bearer realm="anodyne"'},

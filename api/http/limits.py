@@ -16,16 +16,15 @@ from api.http.problems import Problem
 
 __all__ = ["Limiter"]
 
-FAILED_SIGN_INS = "60 per minute"
 
 
 class Limiter:
     """Counts requests of one kind in fixed windows."""
 
-    def __init__(self, storage: str, limit: str) -> None:
+    def __init__(self, storage: str, limit: str, failure_limit: str) -> None:
         self._limiter = FixedWindowRateLimiter(storage_from_string(storage))
         self._limit: RateLimitItem = parse(limit)
-        self._failures: RateLimitItem = parse(FAILED_SIGN_INS)
+        self._failures: RateLimitItem = parse(failure_limit)
         self.policy = f'"default";q={self._limit.amount};w={self._limit.get_expiry()}'
 
     def count(self, key_id: str) -> None:
@@ -38,7 +37,7 @@ class Limiter:
             raise _too_many(seconds)
 
     def count_failure(self) -> None:
-        """Counts a request whose key was refused, by address; raises `Problem` 429 when there were too many."""
+        """Counts a request with a wrong key (it cost a look-up), by address; raises `Problem` 429 when there were too many."""
         address = request.remote_addr or "-"
         if not self._limiter.hit(self._failures, "failed", address):
             window = self._limiter.get_window_stats(self._failures, "failed", address)

@@ -51,6 +51,8 @@ VISIT_5 = "6f1c2a52-0b3a-4a1e-9a43-3e5f0a7a9d50"
 VISIT_6 = "6f1c2a52-0b3a-4a1e-9a43-3e5f0a7a9d60"
 HOME_ALERT = "6f1c2a52-0b3a-4a1e-9a43-3e5f0a7a9d14"
 FOLLOW_UP = "6f1c2a52-0b3a-4a1e-9a43-3e5f0a7a9d15"
+NEVER_CARES = "0b9d2f34-5c1e-4f0a-8a55-0c6d6a1b7e03"
+LEAVER = "9e5a1c20-7b8d-4e3f-a1c2-3d4e5f607110"
 MANAGER = "9e5a1c20-7b8d-4e3f-a1c2-3d4e5f607109"
 ROOM_2 = "3c1f7a90-2b64-4d7e-9a11-5f0e8d3c2b02"
 ROOM_3 = "3c1f7a90-2b64-4d7e-9a11-5f0e8d3c2b03"
@@ -94,7 +96,7 @@ def _keys_at_a(world: Any) -> None:
 
 
 def _keys_at_b(world: Any) -> None:
-    world.make_keys("B", world.ids[ex.OTHER_CLINIC], {})
+    world.make_keys("B", world.ids[NEVER_CARES], {})
 
 
 def _clinic() -> list[Step]:
@@ -105,6 +107,8 @@ def _clinic() -> list[Step]:
         Step("clinics.open", "owner", keep={ex.CLINIC: "id"}),
         Step("clinics.open", "owner", {"clinic_name": "Hill Clinic (fictional)", "timezone": "America/Phoenix"},
              keep={ex.OTHER_CLINIC: "id"}),
+        Step("clinics.open", "owner", {"clinic_name": "Valley Clinic (fictional)", "timezone": "America/New_York"},
+             keep={NEVER_CARES: "id"}),
         Step("staff.join", "owner", {"profession": "physician"}, keep={ex.PRESCRIBER: "id"}),
         Step("staff.join", "owner", keep={ex.NURSE: "id"}),
         Step("staff.join", "owner", keep={ex.SECOND_NURSE: "id"}),
@@ -376,5 +380,8 @@ def _ends() -> list[Step]:
         Step("courses.close", "prescriber"),
         Step("clinics.unassign_staff", "manager", path={"staff_id": ex.NURSE}),
         Step("clinics.retire_room", "manager"),
+        Step("staff.join", "manager", keep={LEAVER: "id"}),
+        Step("staff.record_credentials", "manager", path={"staff_id": LEAVER}),
+        Step("clinics.open", "owner", {"clinic_name": "Fourth Clinic (fictional)"}),
         Step("staff.leave", "manager", path={"staff_id": ex.NURSE}),
     ]
