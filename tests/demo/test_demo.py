@@ -24,6 +24,7 @@ from domain.vocabulary.side_effects import SIDE_EFFECTS
 from services.log import WrongLogMode
 from services.log.verify import verify
 
+pytestmark = pytest.mark.xdist_group("demo")
 SCALE = 0.4
 
 
