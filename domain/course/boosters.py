@@ -43,6 +43,10 @@ class BoosterDueDiffers(DomainError):
     """The date is not the one these spells give."""
 
 
+class NoSuchAppointment(DomainError):
+    """The patient has no such appointment booked."""
+
+
 class NoSuchBooster(DomainError):
     """No such booster is scheduled."""
 
@@ -151,12 +155,13 @@ def still_scheduled(state: State, infusions: Sequence[GivenInfusion]) -> bool:
 
 
 def decide_booster(state: State, command: ScheduleBooster, facts: Facts) -> Decision:
-    """Raises CourseNotOpen, UnknownCode, NothingToMaintain, BoosterAlreadyScheduled, BoosterTooEarly,
-    BoosterDueDiffers."""
+    """Raises CourseNotOpen, UnknownCode, NothingToMaintain, BoosterAlreadyScheduled, NoSuchAppointment,
+    BoosterTooEarly, BoosterDueDiffers."""
     require_open(state)
     require(command.reason_code, BOOSTER_SCHEDULED, "/reason_code")
     if command.booster_id in state.booster_ids or still_scheduled(state, facts.infusions):
         raise BoosterAlreadyScheduled(booster_id=str(state.booster_ids[-1]))
+    _require_booked(command.appointment_id, facts)
     computed = next_booster(facts)
     if command.due_on is None:
         due_on, reason, basis = computed.due_on(facts.timezone), computed.reason_code, computed.basis_days
@@ -171,10 +176,11 @@ def decide_booster(state: State, command: ScheduleBooster, facts: Facts) -> Deci
 
 
 def decide_reschedule(state: State, command: RescheduleBooster, facts: Facts) -> Decision:
-    """Raises CourseNotOpen, NoSuchBooster, UnknownCode, BoosterTooEarly."""
+    """Raises CourseNotOpen, NoSuchBooster, UnknownCode, NoSuchAppointment, BoosterTooEarly."""
     require_open(state)
     _require_scheduled(state, command.booster_id, facts)
     require(command.reason_code, BOOSTER_RESCHEDULED, "/reason_code")
+    _require_booked(command.appointment_id, facts)
     _require_not_before_minimum(command.due_on, facts)
     return Decision((BoosterRescheduled(
         occurred_at=command.at, late_reason=command.late_reason, booster_id=command.booster_id,
@@ -207,6 +213,11 @@ def decide_cancel(state: State, command: CancelBooster, facts: Facts) -> Decisio
 def _require_scheduled(state: State, booster_id: UUID, facts: Facts) -> None:
     if state.booster is None or state.booster.booster_id != booster_id or not still_scheduled(state, facts.infusions):
         raise NoSuchBooster(booster_id=str(booster_id), pointer="/booster_id")
+
+
+def _require_booked(appointment_id: UUID | None, facts: Facts) -> None:
+    if appointment_id is not None and appointment_id not in facts.appointments:
+        raise NoSuchAppointment(appointment_id=str(appointment_id), pointer="/appointment_id")
 
 
 def _require_not_before_minimum(due_on: date, facts: Facts) -> None:

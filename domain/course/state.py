@@ -113,10 +113,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What `course.decide` is told of other streams.
 
     clinic_id, timezone: the acting clinic and its IANA zone. prescriber_in_date: whether the prescriber the command
-    names is assigned to the clinic with a medical licence in date at the command's `at`. patient_known: registered
-    and in this clinic's care. consultation_valid_days, booster_default_days, booster_minimum_days: the clinic's
-    adopted protocol. infusions: all given (not struck) in this course, by drug start. scores: the patient's pain
-    scores `now`, by time. deceased: known to have died.
+    names is assigned to the clinic with a medical licence in date at the command's `at`. consultation_valid_days,
+    booster_default_days, booster_minimum_days: the clinic's adopted protocol. infusions: all given (not struck) in
+    this course, by drug start. scores: the patient's pain scores `now`, by time. appointments: those the patient has
+    booked, of which a booster may name one.
     """
 
     clinic_id: UUID | None = None
@@ -127,6 +127,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     booster_minimum_days: int = 7
     infusions: tuple[GivenInfusion, ...] = ()
     scores: tuple[PainScore, ...] = ()
+    appointments: frozenset[UUID] = frozenset()
 
 
 def require_open(state: State) -> None:

@@ -32,7 +32,7 @@ def use_cases(reader: Reader) -> dict[type[Command], UseCase]:
         **clinics.use_cases(reader),
         **staff.use_cases(),
         **patients.use_cases(reader),
-        **courses.use_cases(),
+        **courses.use_cases(reader),
         **appointments.use_cases(),
         **infusions.use_cases(reader),
         **diaries.use_cases(),

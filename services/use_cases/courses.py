@@ -7,6 +7,7 @@ every infusion in the commit of its final drug stop (`infusions.py`); so no cour
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from services.handling import Load, NotFound, Plan, Request, UseCase, Write
 from services.use_cases.case import (
     Case,
     InOrder,
+    Reader,
     Steps,
     acting_clinic,
     cared_for,
@@ -32,16 +34,19 @@ from services.use_cases.case import (
 )
 
 
-def use_cases() -> Mapping[type[Command], UseCase]:
+def use_cases(reader: Reader) -> Mapping[type[Command], UseCase]:
     """Every command of a course."""
     plain = (
         course.AssessResponse, course.PlanSeries, course.ReviseSeries, course.ReachOptimalRelief,
-        course.ScheduleBooster, course.RescheduleBooster, course.CancelBooster, course.CloseCourse,
+        course.CancelBooster, course.CloseCourse,
     )
+    boosting = Case(course, _Boosting(reader).planned)
     return {
         course.HoldConsultation: Case(course, _consulted),
         course.OpenCourse: Case(course, _opened),
         course.TransferCourse: Case(course, _transferred),
+        course.ScheduleBooster: boosting,
+        course.RescheduleBooster: boosting,
         **{command: Case(course, planned) for command in plain},
     }
 
@@ -100,6 +105,22 @@ def course_facts(load: Load, course_id: UUID, patient_id: UUID, command: Any, re
         facts, consultation_valid_days=protocol.consultation_valid_days,
         booster_default_days=protocol.booster_default_days, booster_minimum_days=protocol.booster_minimum_days,
     )
+
+
+@dataclass(frozen=True)
+class _Boosting:
+    """A booster may name an appointment; which the patient has booked, their claims tell."""
+
+    reader: Reader
+
+    def planned(self, stream_id: UUID, command: Any, request: Request, load: Load) -> Plan:
+        plan = planned(stream_id, command, request, load)
+        write = plan.writes[0]
+        if command.appointment_id is None or not isinstance(write, Write):
+            return plan
+        held = (claim.holder.partition(":") for claim in self.reader.claims_on(f"patient:{plan.subject}"))
+        booked = frozenset(UUID(identity) for kind, _, identity in held if kind == "appointment")
+        return replace(plan, writes=(replace(write, facts=replace(write.facts, appointments=booked)),))
 
 
 def _transferred(stream_id: UUID, command: course.TransferCourse, request: Request, load: Load) -> Plan:

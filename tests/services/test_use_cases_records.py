@@ -7,15 +7,18 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from domain import clinic, course, diary
 from domain.corrections import AmendEntry, StrikeEntry
+from domain.course.boosters import NoSuchAppointment
 from domain.kernel import Actor, DomainError, derived_id
 from domain.patient import erasure, patient, records, registration
 from services.handling import CommandHandling, NotFound, Request
 from services.log import ClaimConflict
 from services.use_cases import use_cases
 from services.use_cases.erasing import Erasing
+from services.use_cases.re_entry import Entry, NotAsWrongPatient, strike_and_enter_again
 from tests.services.practice import D, Practice
 
 
@@ -241,3 +244,39 @@ def test_every_command_of_the_domain_has_a_use_case_or_belongs_to_one(practice: 
     without = {kind.__name__ for kind in kinds(Command) if kind.__module__.startswith("domain")} - {
         kind.__name__ for kind in use_cases(practice.log)}
     assert without == {"LinkBooster", "KeepAppointment", "NoteInfusion", "UnnoteInfusion", "RestateGiven"}
+
+
+def test_an_entry_under_the_wrong_patient_is_struck_and_made_again_under_one_correlation(
+    practice: Practice, patient_id: UUID
+) -> None:
+    right_id, by, correlation = practice.patient(), practice.actor("nurse"), uuid4()
+    practice.pain(patient_id, 9)
+    now = practice.clock.now()
+
+    def asked(whose: UUID, correlation_id: UUID | None = correlation) -> Request:
+        return Request(by=by, clinic_id=practice.clinic_id, patient_id=whose, correlation_id=correlation_id)
+
+    strike = StrikeEntry(by=by, now=now, at=now, entry=1, reason_code="wrong_patient", reason="Two tablets")
+    wrong = Entry(stream_id=derived_id("diary", patient_id), command=strike, request=asked(patient_id))
+    right = Entry(stream_id=derived_id("diary", right_id), request=asked(right_id),
+                  command=diary.ScorePain(by=by, now=now, at=now, score=9))
+    with pytest.raises(NotAsWrongPatient):
+        strike_and_enter_again(practice.handling, wrong, replace(right, request=asked(right_id, None)))
+    strike_and_enter_again(practice.handling, wrong, right)
+    assert practice.diary(patient_id).pain == ()
+    assert [one.score for one in practice.diary(right_id).pain] == [9]
+    struck, entered = practice.log.read(practice.log.head() - 2, 2)
+    assert struck.correlation_id == entered.correlation_id == correlation
+    assert (struck.subject, entered.subject) == (patient_id, right_id)
+
+
+def test_a_booster_names_an_appointment_that_the_patient_has(practice: Practice, patient_id: UUID) -> None:
+    course_id = practice.course(patient_id)
+    practice.infusion(patient_id, course_id)
+    by = practice.actor("prescriber")
+    with pytest.raises(NoSuchAppointment):
+        practice.do(course_id, course.ScheduleBooster, by=by, booster_id=uuid4(), appointment_id=uuid4())
+    due = practice.clock.moment.replace(hour=9) + timedelta(days=28)
+    booked = practice.book(patient_id, due, kind="booster", course_id=course_id)
+    practice.do(course_id, course.ScheduleBooster, by=by, booster_id=uuid4(), appointment_id=booked)
+    assert practice.state(course, course_id).booster.appointment_id == booked
