@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from api.logs import configure_logging
 from api.settings import Settings
 
 _settings = Settings.from_environment()
@@ -41,6 +42,11 @@ def on_starting(server: Any) -> None:
     shutil.rmtree(shared, ignore_errors=True)
     shared.mkdir(parents=True, exist_ok=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared.absolute())
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Before the application is made: nothing of a request's data may reach the logs."""
+    configure_logging(_settings.log_level)
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -6,36 +6,21 @@ it finishes the batch under way. Exit code 0 when it drained in time.
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import structlog
-
 from api.bootstrap import Urls, build_read_side, build_services
+from api.logs import configure_logging
 from api.settings import Settings
 from projections.engine.database import sqlite_path
 from projections.engine.wake import DataVersion, Poll, Wake
 from projections.engine.worker import Worker
 
-__all__ = ["DRAIN_S", "configure_logging", "run"]
+__all__ = ["DRAIN_S", "run"]
 
 DRAIN_S = 30.0
 """How long a batch under way may take to finish after SIGTERM (compose waits 40 s)."""
-
-
-def configure_logging(level: str) -> None:
-    """One JSON line per entry on standard error; entries hold names, positions and counts, never health data."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping().get(level.upper(), 20)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def run(settings: Settings) -> bool:

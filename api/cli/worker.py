@@ -20,9 +20,10 @@ def worker() -> None:
 def run(output: Output) -> None:
     """Run until SIGTERM or SIGINT, then finish the batch under way. Several may run; one leads, the others stand by."""
     from api import worker as process
+    from api.logs import configure_logging
 
     settings = settings_of()
-    process.configure_logging(settings.log_level)
+    configure_logging(settings.log_level)
     if not process.run(settings):
         raise Failed(f"a batch did not finish within {process.DRAIN_S:.0f} s after the signal", code="not-drained")
 
