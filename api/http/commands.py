@@ -22,7 +22,7 @@ from api.http.local_times import resolve_local_moments
 from api.http.parser import StrictParser
 from api.http.preconditions import if_match, set_version
 from api.http.problems import Problem
-from api.http.receipts import RECEIPT_EXAMPLE, ReceiptSchema
+from api.http.receipts import ReceiptSchema, receipt_example
 from api.http.schema_of import command_schema
 from api.http.scope import Call, Place, check_references
 from domain.kernel import Actor, Command
@@ -88,7 +88,8 @@ def _register(blueprint: Blueprint, endpoint: CommandEndpoint) -> None:
         **{"x-command": endpoint.command.__name__, "x-if-match": endpoint.if_match},
     )
     taken = blueprint.arguments(schema, example=dict(endpoint.example))
-    answered = blueprint.response(201, ReceiptSchema, example=RECEIPT_EXAMPLE)
+    receipt = receipt_example(blueprint.name, endpoint.link, endpoint.new_ids)
+    answered = blueprint.response(201, ReceiptSchema, example=receipt)
     wrapped = taken(answered(described(view)))
     blueprint.add_url_rule(endpoint.path, endpoint.name, wrapped, methods=["POST"])
 

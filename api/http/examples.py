@@ -32,6 +32,8 @@ ALERT = "6f1c2a52-0b3a-4a1e-9a43-3e5f0a7a9d13"
 LOT = "2d4f6b80-5a7c-4e9d-b1f3-7c8e9a0b1d01"
 DRAW = "2d4f6b80-5a7c-4e9d-b1f3-7c8e9a0b1d11"
 DISCREPANCY = "2d4f6b80-5a7c-4e9d-b1f3-7c8e9a0b1d21"
+SHEET = "0d4e8c26-5b1f-5a3d-9c7e-4f2a1b0c9d81"
+DIARY = "0d4e8c26-5b1f-5a3d-9c7e-4f2a1b0c9d82"
 REQUEST = "1c3e5a70-4b6d-4f8a-9c2e-8d7f6e5a4c01"
 
 DAY = "2026-03-02"

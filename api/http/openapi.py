@@ -70,7 +70,10 @@ def finished(api: Api) -> dict[str, Any]:
     components["securitySchemes"] = {
         "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key: anodyne_<env>_<id>_<secret>."}
     }
-    components.setdefault("schemas", {})["Problem"] = _PROBLEM
+    schemas = components.setdefault("schemas", {})
+    schemas["Problem"] = _PROBLEM
+    for unused in ("Error", "PaginationMetadata"):  # flask-smorest's own, which we do not use
+        schemas.pop(unused, None)
     components["responses"] = {_name(status): _error(status) for status in ERRORS}
     components["headers"] = _HEADERS
     components.setdefault("parameters", {}).update(_PARAMETERS)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import Schema, fields
 
-__all__ = ["RECEIPT_EXAMPLE", "ReceiptSchema"]
+from api.http import examples as ex
+
+__all__ = ["ReceiptSchema", "receipt_example"]
 
 
 class ReceiptSchema(Schema):
@@ -20,11 +24,19 @@ class ReceiptSchema(Schema):
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
-RECEIPT_EXAMPLE = {
-    "id": "6f1c2a52-0b3a-4a1e-9a43-3e5f0a7a9d10",
-    "version": 7,
-    "position": 48213,
-    "events": ["infusion.vitals_recorded.v1"],
-    "ids": {},
-    "links": {"self": "/v1/infusions/6f1c2a52-0b3a-4a1e-9a43-3e5f0a7a9d10"},
+_EXAMPLES = {
+    "clinics": (ex.CLINIC, "clinic.room_added.v1"), "staff": (ex.NURSE, "staff.credentials_recorded.v1"),
+    "patients": (ex.PATIENT, "patient.condition_recorded.v1"), "courses": (ex.COURSE, "course.series_planned.v1"),
+    "appointments": (ex.SHEET, "appointment.booked.v1"), "infusions": (ex.INFUSION, "infusion.vitals_recorded.v1"),
+    "diary": (ex.DIARY, "diary.pain_scored.v1"), "cabinets": (ex.LOT, "drug_lot.drug_drawn.v1"),
 }
+
+
+def receipt_example(resource: str, link: str, new_ids: tuple[str, ...]) -> dict[str, Any]:
+    """A receipt as a command of `resource` answers it."""
+    stream, event = _EXAMPLES[resource]
+    path = {"clinic_id": ex.CLINIC, "patient_id": ex.PATIENT, "local_date": ex.DAY, "id": stream}
+    return {
+        "id": stream, "version": 7, "position": 48213, "events": [event], "ids": dict.fromkeys(new_ids, ex.REQUEST),
+        "links": {"self": "/v1" + link.format(**path)},
+    }
