@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
+from api.demo.booking import Booking, Twists
 from api.demo.clinics import Clinic, close_for, lift_closure, receive_vials
 from api.demo.journey import Patient
-from api.demo.visit import Booking, Twists, Visit
+from api.demo.visit import Visit
 from api.demo.world import Journey, World
 from domain.corrections import AmendEntry, StrikeEntry
 from domain.course import TransferCourse
@@ -71,7 +72,7 @@ def double_booking(world: World, clinic: Clinic, patient: Patient, at: datetime)
     if not taken:
         return
     room, spans = taken[0]
-    starts, ends = next(span for span in spans if span[0] > world.clock.now())
+    starts = next(begins for begins, _ in spans if begins > world.clock.now())
     day = starts.astimezone(clinic.zone).date()
     stream = derived_id("day_sheet", clinic.clinic_id, day.isoformat())
     what = {

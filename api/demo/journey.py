@@ -8,9 +8,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from api.demo.body import Body
+from api.demo.booking import Booking, Twists
 from api.demo.clinics import Clinic
 from api.demo.parameters import PARAMETERS as P
-from api.demo.visit import Booking, Twists, Visit
+from api.demo.visit import Visit
 from api.demo.world import Journey, World
 from domain.course import (
     AssessResponse,
@@ -82,7 +83,8 @@ class Patient:
             conditions=(self.body.condition,), received_on=self._now().astimezone(self.clinic.zone).date(),
         )
         for therapy in self.rng.sample(("gabapentinoid", "opioid", "antidepressant", "physical_therapy", "nsaid"), 2):
-            self._chart(desk, RecordTherapyTried, therapy=therapy, result=self.rng.choice(("no_relief", "partial_relief")))
+            result = self.rng.choice(("no_relief", "partial_relief"))
+            self._chart(desk, RecordTherapyTried, therapy=therapy, result=result)
         if not (yield from self._consult()):
             return
         yield from self._treat()
@@ -254,7 +256,8 @@ class Patient:
             if found is None:
                 continue
             room, nurse, starts = found
-            booking = Booking(clinic, self.world.new_id(), room, nurse, starts, starts + timedelta(minutes=minutes), kind)
+            ends = starts + timedelta(minutes=minutes)
+            booking = Booking(clinic, self.world.new_id(), room, nurse, starts, ends, kind)
             try:
                 self._sheet(
                     booking, BookAppointment, appointment_id=booking.appointment_id, patient_id=self.body.patient_id,
@@ -319,10 +322,11 @@ class Patient:
         minutes = round((booking.ends - booking.starts).total_seconds() / 60)
         day = booking.starts.astimezone(booking.clinic.zone).date()
         for offset in range(3):
-            found = booking.clinic.free_slot(day + timedelta(days=offset), minutes, max(self._now() + timedelta(hours=4), self._rested()))
+            earliest = max(self._now() + timedelta(hours=4), self._rested())
+            found = booking.clinic.free_slot(day + timedelta(days=offset), minutes, earliest)
             if found is None or found[2] == booking.starts:
                 continue
-            room, nurse, starts = found
+            room, _, starts = found
             ends = starts + timedelta(minutes=minutes)
             try:
                 self._sheet(
@@ -358,16 +362,15 @@ class Patient:
                 pain = self.body.pain(self._now())
                 items = tuple(max(0, min(10, pain + rng.choice((-1, 0, 0, 1)))) for _ in range(3))
                 self._diary(ScoreFunction, instrument="peg", items=items)
-                self._diary(ScoreMood, instrument="phq9", items=tuple(
-                    min(3, max(0, round(rng.gauss(pain / 5, 0.7)))) for _ in range(8)) + (0,))
+                moods = (min(3, max(0, round(rng.gauss(pain / 5, 0.7)))) for _ in range(8))
+                self._diary(ScoreMood, instrument="phq9", items=(*moods, 0))
 
     def _dreams(self, visit: Visit) -> Journey:
         self._diary(
             ReportSideEffectFromHome, side_effect_id=self.world.new_id(), kind="nightmares", grade=1,
             onset_at=self._now() - timedelta(hours=3), infusion_id=visit.infusion_id,
         )
-        return
-        yield self._now()
+        yield from ()
 
     def _diary(self, command: type, **what: object) -> None:
         self.world.do(self.self_reporting, self.clinic.clinic_id, self.diary, command, **what)  # type: ignore[arg-type]

@@ -16,12 +16,12 @@ from uuid import UUID
 from api.bootstrap import build_services, migrate
 from api.demo import episodes
 from api.demo.body import Body
+from api.demo.booking import Twists
 from api.demo.clinics import Clinic, open_clinics
 from api.demo.clock import MovableClock
 from api.demo.journey import Patient
 from api.demo.parameters import CONDITION_MIX
 from api.demo.parameters import PARAMETERS as P
-from api.demo.visit import Twists
 from api.demo.world import World
 from api.fhir.importing import FhirImport
 from api.settings import Settings

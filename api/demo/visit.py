@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Generator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from api.demo.body import Body
-from api.demo.clinics import Clinic
+from api.demo.booking import Booking, Twists
 from api.demo.parameters import PARAMETERS as P
 from api.demo.world import Journey, World
-from domain.drug_lot import DrawDrug, WasteDrug
 from domain.diary import ScorePain
+from domain.drug_lot import DrawDrug, WasteDrug
 from domain.infusion.arrival import ArrivePatient, CheckBeforeInfusion, RoomPatient, VisitQuestions
 from domain.infusion.departure import (
     AssessRecovery,
@@ -44,54 +43,26 @@ from domain.infusion.side_effects import (
     SignOffSideEffect,
     TreatSideEffect,
 )
-from domain.kernel import DomainError, derived_id
+from domain.kernel import DomainError
 from services.handling import Receipt
 
 TENTH = Decimal("0.1")
-CLASS_OF = {"ondansetron": "antiemetic", "labetalol": "antihypertensive"}
 
 
-@dataclass
-class Booking:
-    """What the front desk knows of a visit."""
+class Remedy(NamedTuple):
+    """What is given against a side effect."""
 
-    clinic: Clinic
-    appointment_id: UUID
-    room: UUID
-    nurse: UUID
-    starts: datetime
-    ends: datetime
-    visit_kind: str
+    medication: str
+    dose_mg: Decimal
+    indication: str
+    treatment: str
 
 
-@dataclass(frozen=True)
-class Twists:
-    """What is special about this visit; drawn by chance, or set by a scripted episode."""
-
-    verbal_order: bool = False
-    over_soft: bool = False
-    over_hard: bool = False
-    no_driver: bool = False
-    paused: bool = False
-    low_oxygen: bool = False
-    stops_early: str | None = None
-    walks_out: bool = False
-    to_hospital: bool = False
-    late_vitals: bool = False
-    long_recovery_minutes: int = 0
-    forced_effects: tuple[tuple[str, int], ...] = ()
-
-    @classmethod
-    def drawn(cls, rng: random.Random) -> Twists:
-        """An ordinary visit's luck."""
-        return cls(
-            verbal_order=rng.random() < P.verbal_order,
-            over_soft=rng.random() < P.over_soft_limit,
-            no_driver=rng.random() < P.no_driver,
-            paused=rng.random() < P.paused,
-            stops_early=rng.choice(("side_effect", "patients_wish")) if rng.random() < P.stopped_early else None,
-            late_vitals=rng.random() < P.late_charted,
-        )
+REMEDIES = {
+    "nausea": Remedy("ondansetron", Decimal(4), "nausea", "antiemetic"),
+    "vomiting": Remedy("ondansetron", Decimal(4), "nausea", "antiemetic"),
+    "raised_blood_pressure": Remedy("labetalol", Decimal(10), "hypertension", "antihypertensive"),
+}
 
 
 class Visit:
@@ -269,8 +240,8 @@ class Visit:
         if what == "vitals":
             self._observe(minute)
         elif what == "effect":
-            kind, grade = detail  # type: ignore[misc]
-            self._report(kind, grade)
+            assert isinstance(detail, tuple)
+            self._report(*detail)
         elif what == "pause":
             self._do(PauseInfusion, reason_code="patients_wish")
             yield self._in(6)
@@ -309,13 +280,14 @@ class Visit:
         )
         self.effects.append((effect, kind, grade))
         if grade >= 2 and self.rng.random() < 0.6:
-            treatment = {"nausea": "ondansetron", "vomiting": "ondansetron", "raised_blood_pressure": "labetalol"}.get(kind)
-            if treatment:
-                dose, unit = (Decimal(4), "mg") if treatment == "ondansetron" else (Decimal(10), "mg")
+            remedy = REMEDIES.get(kind)
+            if remedy:
                 self._do(
-                    GiveMedication, medication=treatment, dose=dose, unit=unit, route="intravenous", indication={"vomiting": "nausea", "raised_blood_pressure": "hypertension"}.get(kind, kind)
+                    GiveMedication, medication=remedy.medication, dose=remedy.dose_mg, unit="mg", route="intravenous",
+                    indication=remedy.indication,
                 )
-            self._do(TreatSideEffect, side_effect_id=effect, treatment=CLASS_OF.get(treatment or "", "reassurance"))
+            treatment = remedy.treatment if remedy else "reassurance"
+            self._do(TreatSideEffect, side_effect_id=effect, treatment=treatment)
         if self.rng.random() < 0.04 and grade < 3:
             self._do(RegradeSideEffect, side_effect_id=effect, grade=grade + 1, serious=False)
 
@@ -388,7 +360,7 @@ class Visit:
                 self._resolve_most()
         yield stopped + timedelta(minutes=minutes + self.rng.uniform(1, 6))
         self._vitals(None)
-        items = {name: 2 for name in ("activity", "respiration", "circulation", "consciousness", "oxygen_saturation")}
+        items = dict.fromkeys(("activity", "respiration", "circulation", "consciousness", "oxygen_saturation"), 2)
         if self.rng.random() < 0.3:
             items["activity"] = 1
         self._do(AssessRecovery, scale="aldrete", items=items)
