@@ -30,7 +30,8 @@ IMPOSSIBLE = """
 
 ABSENT = """
     NotFound AppointmentNotFound ClosureNotFound HoldNotFound RequestNotFound AdjunctNotFound ConsentNotFound
-    AlertNotFound FollowUpNotFound NoSuchAlert NoSuchOrder NoSuchSideEffect NoSuchBooster NoSuchAppointment EntryNotFound
+    AlertNotFound FollowUpNotFound NoSuchAlert NoSuchOrder NoSuchSideEffect NoSuchBooster NoSuchAppointment
+    EntryNotFound
 """
 """404: there is no such thing (inside something that the caller may see)."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from typing import Any
@@ -214,17 +214,12 @@ def _kept(
     visit_id: UUID, command: arrival.ArrivePatient, request: Request, load: Load, here: clinic.State
 ) -> tuple[arrival.ArrivePatient, tuple[Write, ...]]:
     """The arrival with its booking's times and course, and the booking kept. Raises AppointmentNotFound."""
-    assert command.appointment_id is not None
-    sheet = sheet_of(here, command.booked_starts_at or command.at)
-    one = load(day_sheet, sheet).state.appointments.get(command.appointment_id)
-    if one is None or one.patient_id != command.patient_id:
-        raise day_sheet.AppointmentNotFound(
-            appointment_id=str(command.appointment_id), pointer="/appointment_id")
+    sheet, one = _booking(command, load, here)
     keeping = Write(
         aggregate=day_sheet, stream_id=sheet,
         command=day_sheet.KeepAppointment(
             by=command.by, now=command.now, at=command.at, late_reason=command.late_reason,
-            appointment_id=command.appointment_id, infusion_id=visit_id,
+            appointment_id=one.appointment_id, infusion_id=visit_id,
         ),
         facts=day_sheet.Facts(local_date=local_day(here, one.starts_at), timezone=here.timezone),
     )
@@ -233,6 +228,20 @@ def _kept(
         course_id=command.course_id or one.course_id,
     )
     return arrived, (keeping,)
+
+
+def _booking(
+    command: arrival.ArrivePatient, load: Load, here: clinic.State
+) -> tuple[UUID, day_sheet.Appointment]:
+    """The patient's booking and its sheet: of the day it is said to be on, else of the day of arrival, the one before
+    or the one after (around midnight). Raises AppointmentNotFound."""
+    days = (command.at + timedelta(days=offset) for offset in (0, -1, 1))
+    for moment in (command.booked_starts_at,) if command.booked_starts_at else days:
+        sheet = sheet_of(here, moment)
+        one = load(day_sheet, sheet).state.appointments.get(command.appointment_id)
+        if one is not None and one.patient_id == command.patient_id and one.status != "moved":
+            return sheet, one
+    raise day_sheet.AppointmentNotFound(appointment_id=str(command.appointment_id), pointer="/appointment_id")
 
 
 # --- the diary -----------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -270,6 +270,19 @@ def test_who_has_arrived_is_no_no_show_and_who_comes_late_is_still_seen(
     arrived = practice.log.read_stream(infusion_id)[0].event
     assert isinstance(arrived, arrival.PatientArrived)
     assert arrived.booked_starts_at == tomorrow
+
+
+def test_who_comes_after_midnight_keeps_the_appointment_of_the_evening(
+    practice: Practice, patient_id: UUID, course_id: UUID, tomorrow: datetime
+) -> None:
+    practice.do(practice.clinic_id, clinic.SetOpeningHours, by=practice.actor("manager"), hours=tuple(
+        clinic.OpeningSpan(weekday=day, opens=time(0), closes=time(0)) for day in range(1, 8)
+    ), effective_from=practice.clock.moment.date())
+    evening = tomorrow.replace(hour=23, minute=30)
+    booked = practice.book(patient_id, evening, course_id=course_id)
+    practice.clock.moment = evening + timedelta(minutes=40)
+    infusion_id = practice.arrive(patient_id, course_id, appointment_id=booked)
+    assert practice.state(day_sheet, practice.sheet(evening)).appointments[booked].infusion_id == infusion_id
 
 
 def test_a_booster_booked_and_cancelled_is_known_to_its_course(
