@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -143,6 +143,18 @@ class Session:
         """Rolls back to here on an error; the transaction goes on."""
         with self.sql.begin_nested():
             yield
+
+    def scrub(self, tables: Iterable[str]) -> None:
+        """After a purge: removes what deleted rows left in the tables' files, as far as the database lets us now."""
+        if self.database.kind == "sqlite":
+            self.raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # secure_delete has overwritten them in the pages
+            return
+        self.raw.autocommit = True
+        try:
+            for table in tables:
+                self.raw.execute(f"VACUUM {self.database.name(table)}")
+        finally:
+            self.raw.autocommit = False
 
     def close(self) -> None:
         """Closes the connection, and with it gives up its transaction and its locks."""

@@ -200,13 +200,17 @@ class ProjectionEngine:
             return report(sql, self.log, self.groups, self.now_us())
 
     def outdated(self, group: Group) -> list[str]:
-        """Projections of `group` whose tables are of another version, or whose rebuild was left unfinished."""
+        """Projections of `group` whose tables are of an earlier version, or whose rebuild was left unfinished.
+
+        Tables of a later version are left alone: while a release rolls out, an old worker must not undo its work.
+        """
         with self.database.reads.connect() as sql:
             rows = {(standing.name, standing.slot): standing for standing in positions.every(sql)}
         names = []
         for projection in group.projections:
             live, shadow = rows.get((projection.name, "live")), rows.get((projection.name, "shadow"))
-            if live is not None and (live.version != projection.version or shadow is not None):
+            unfinished = shadow is not None and shadow.version == projection.version
+            if live is not None and (live.version < projection.version or unfinished):
                 names.append(projection.name)
         return names
 

@@ -133,9 +133,12 @@ class GroupRunner:
         names = frozenset().union(*(self._projections[standing.name].names for standing in standings))
         found = window(self.log, self.group, names, after, self.batch, stop)
         if found.upto > after:
+            cursors = self._cursors(standings)
             with self.session.transaction():
-                for cursor in self._cursors(standings):
+                for cursor in cursors:
                     cursor.advance(found.entries, found.upto)
+            for cursor in cursors:
+                cursor.tables.scrub()
         if found.spoiled is not None:
             self._isolate_spoiled(found)
         return len(found.entries) + (found.spoiled is not None)

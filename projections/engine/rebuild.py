@@ -277,6 +277,8 @@ class Rebuild:
 
     def _analyze(self) -> None:
         database = self.session.database
+        for cursor in self.loader.cursors:
+            cursor.tables.scrub()
         with self.session.transaction() as sql:
             for cursor in self.loader.cursors:
                 for name in cursor.standing.table_names:

@@ -33,8 +33,9 @@ class ProjectionStatus(msgspec.Struct, frozen=True):
     """One projection.
 
     *failed*: an event could not be applied (`error`, `failed_position`, `failed_event`); it is tried again at
-    `retry_us`, at once with `retry`, never with `skip`. *outdated*: the tables are of `served_version` and
-    await their rebuild. Lag counts events of the log not applied yet, and the age of the oldest of them.
+    `retry_us`, at once with `retry`, never with `skip`. *outdated*: the tables are of `served_version`; of an
+    earlier one they await their rebuild, of a later one the program that knows it. Lag counts events of the log
+    not applied yet, and the age of the oldest of them.
     """
 
     name: str

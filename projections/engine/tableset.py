@@ -61,6 +61,7 @@ class TableSet:
         self._ready_lookups: set[tuple[str, str]] = set()
         self._io = _PostgresIO(session.raw) if session.database.kind == "postgres" else _SqliteIO(session.raw)
         self._state = self._database.name(state_table(projection.name) + self._suffix)
+        self._purged: set[str] = set()
         self._statements: dict[tuple[str, ...], str] = {}
 
     def physical(self, name: str) -> str:
@@ -149,6 +150,7 @@ class TableSet:
                 raise RowsLost(f"{shape.table.name}: {len(work.closes)} rows to close, {closed} found")
         for column, key in work.purges:
             self._io.purge(self._statement("purge", shape, column), key)
+            self._purged.add(self.physical(shape.table.name))
         rows = work.rows_to_insert()
         if rows:
             self._io.insert(self._statement("insert", shape), rows)
@@ -158,6 +160,12 @@ class TableSet:
         kept = [(kind, key, state) for (kind, key), state in states.items() if state is not None]
         gone = [key for key, state in states.items() if state is None]
         self._io.write_states(self._state, kept, gone)
+
+    def scrub(self) -> None:
+        """Between transactions: sees to it that what was purged is gone from the files too."""
+        if self._purged:
+            self.session.scrub(sorted(self._purged))
+            self._purged.clear()
 
     def _statement(self, purpose: str, shape: Shape, column: str = "") -> str:
         asked = (purpose, shape.table.name, column)

@@ -124,6 +124,33 @@ def test_erasing_a_patient_purges_the_names_live_and_rebuilt(reads: ProjectionEn
     assert {row["patient"] for row in rows(reads, directory_people)} == {str(kept)}
 
 
+def test_nothing_of_an_erased_patient_is_left_in_the_files(
+    reads: ProjectionEngine, event_log: EventLog, database: Database
+) -> None:
+    """Not in free pages nor in SQLite's write-ahead log, nor as a dead row on PostgreSQL."""
+    registered = opened_secrets(sample_of(EVENTS["patient.registered.v1"]))
+    registered = msgspec.structs.replace(registered, family_name="Wolpertinger")
+    patient = uuid4()
+    envelope = Envelope(actor="staff:1", role="nurse", clinic_id=CLINIC, subject=patient)
+    event_log.append(Append(writes=(StreamWrite(patient, 0, (registered,)),), envelope=envelope))
+    run_dry(reads)
+    assert [row["family_name"] for row in rows(reads, directory_people)] == ["Wolpertinger"]
+    append(event_log, patient, msgspec.structs.replace(sample_of(EVENTS["patient.erased.v1"]), late_reason=None))
+    run_dry(reads)
+    if database.kind == "sqlite":
+        files = [path for path in database.home.glob("views.sqlite3*") if not path.name.endswith("-shm")]
+        assert not any(b"olpertinger" in path.read_bytes() for path in files)
+        return
+    with psycopg.connect(database.admin_url, autocommit=True) as admin:
+        admin.execute("CREATE EXTENSION IF NOT EXISTS pageinspect")
+        pages = admin.execute(
+            "SELECT count(*) FROM generate_series(0, pg_relation_size('views.directory_people') / 8192 - 1) AS page, "
+            "LATERAL heap_page_items(get_raw_page('views.directory_people', page::int)) AS item "
+            "WHERE item.t_data IS NOT NULL"
+        ).fetchone()
+    assert pages == (0,)
+
+
 def spoil_next_entry(database: Database, position: int) -> None:
     """Writes a row behind the log's back whose payload does not fit its event."""
     columns = "position, recorded_us, stream_id, version, name, payload, clinic_seq, actor, role, origin, leaf_hash"

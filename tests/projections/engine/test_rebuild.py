@@ -201,6 +201,7 @@ def test_a_new_version_makes_the_projection_outdated_until_rebuilt(
     shown = {each.name: each for each in new.status()}
     assert (shown["contents"].state, shown["contents"].served_version) == ("live", 2)
     assert new.outdated(new.groups[0]) == []
+    assert old.outdated(old.groups[0]) == []  # and would not turn them back
     before = everything(new.database, ALL_TABLES)
     fill(log, 5)
     run_dry(old)  # the old program no longer touches the new tables
