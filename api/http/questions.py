@@ -59,7 +59,7 @@ class Question:
 
 def question(query: dict[str, Any]) -> Question:
     """The question asked; raises the 404 for a clinic not seen, `Problem` 422 for an impossible period, 503."""
-    wait_forknown_position(query.get("min_position"))
+    wait_for_position(query.get("min_position"))
     as_of = query.get("as_of") or wired().services.clock.now()
     last: date = query.get("last") or as_of.date()
     first: date = query.get("first") or last - timedelta(days=7 * USUAL_WEEKS - 1)
