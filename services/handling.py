@@ -234,8 +234,7 @@ class CommandHandling:
         for record in self.log.read_stream(stream_id, after_version=version):
             state, version = aggregate.evolve(state, record.version, record.event), record.version
         loaded = Loaded(state, version)
-        if version:
-            self._states.put(aggregate, stream_id, loaded)
+        self._states.put(aggregate, stream_id, loaded)  # an empty stream too: asking again would be a round trip
         return loaded, False
 
     def _accepted(self, appended: Appended, outcome: _Outcome, work: _Work) -> Receipt:
