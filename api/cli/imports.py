@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import click
@@ -10,6 +11,9 @@ import click
 from api.cli.command import speaks
 from api.cli.output import AskedWrongly, Output
 from api.cli.system import services
+
+if TYPE_CHECKING:
+    from api.bootstrap import Services
 
 __all__ = ["COMMANDS"]
 
@@ -35,7 +39,7 @@ def fhir(output: Output, folder: Path, clinic: UUID) -> None:
     with services() as opened, output.progress("importing") as advance:
         if opened.handling.current(clinics, clinic).version == 0:
             raise AskedWrongly(f"there is no clinic {clinic}", code="unknown-clinic")
-        importer = FhirImport(opened, opened.log, id_key=opened.settings.secret())
+        importer = FhirImport(opened, opened.log, id_key=_id_key(opened))
         report = importer.run(
             folder, clinic_for=lambda patient: clinic, now=opened.clock.now,
             progress=lambda what, done, total: advance(done, total) if what == "importing" else None,
@@ -49,6 +53,15 @@ def fhir(output: Output, folder: Path, clinic: UUID) -> None:
             lines.append({"used": "used", "already": "there already", "unused": "not used"}[title])
             lines += [f"  {count:>7,}  {name}" + _where(title, data, name) for name, count in counts.items()]
     output.result(data, "\n".join(lines))
+
+
+def _id_key(opened: Services) -> bytes:
+    """The installation's secret; in the demo's log the demo's own, so that its patients are recognised."""
+    if opened.log.mode() == "simulation":
+        from api.demo.load import ID_KEY
+
+        return ID_KEY
+    return opened.settings.secret()
 
 
 def _where(title: str, data: dict[str, dict[str, list[str]]], name: str) -> str:
