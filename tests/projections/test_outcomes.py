@@ -34,7 +34,9 @@ SOME = settings(max_examples=10, deadline=None, phases=(Phase.explicit, Phase.ge
 class Recount:
     """Every infusion with its baselines, window and falls, from what stands in the log."""
 
-    def __init__(self, known: list[Entry], zones: dict[UUID, ZoneInfo], first: date, last: date, as_of: datetime) -> None:
+    def __init__(
+        self, known: list[Entry], zones: dict[UUID, ZoneInfo], first: date, last: date, as_of: datetime
+    ) -> None:
         self.as_of = as_of
         self.scores: dict[UUID | None, list[tuple[datetime, int]]] = defaultdict(list)
         for one in known:
@@ -387,8 +389,8 @@ def test_holds_and_the_clinics_cancellations_are_left_out_of_the_plan() -> None:
     ]):  # fmt: skip
         appointment, starts = uid(number + 1, 5), START + (4 + number) * DAY
         told.add(
-            "appointment.booked.v1", uid(9, 9), START, appointment_id=appointment, patient_id=PATIENT, room_id=uid(1, 2),
-            visit_kind="series", starts_at=starts, ends_at=starts + 2 * HOUR, course_id=COURSE,
+            "appointment.booked.v1", uid(9, 9), START, appointment_id=appointment, patient_id=PATIENT,
+            room_id=uid(1, 2), visit_kind="series", starts_at=starts, ends_at=starts + 2 * HOUR, course_id=COURSE,
         )  # fmt: skip
         if name == "cancelled":
             told.add("appointment.cancelled.v1", uid(9, 9), START + DAY, appointment_id=appointment, **fields)
