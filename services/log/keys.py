@@ -310,7 +310,6 @@ def migrate_keys(url: str) -> bool:
 def _migrate_sqlite_keys(url: str, script: str) -> bool:
     path = sqlite_path(url)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600, exist_ok=True)
     with begin_migration(path) as connection:
         if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'data_keys'").fetchone():
             return False

@@ -70,13 +70,13 @@ class LogMapper(LibraryMapper[UUID]):
             raise InvalidEvent(f"{name}: occurred_at without an offset")
         if isinstance(event, EntryAmended):
             self._check_amendment(event)
-        sealed = self._seal(domain_event, name) if self._secrets[name] else event
-        domain_event.stored = sealed
-        payload = self._encode(sealed)
         try:
+            sealed = self._seal(domain_event, name) if self._secrets[name] else event
+            payload = self._encode(sealed)
             self._readers[name][1](payload)
-        except (msgspec.DecodeError, ValueError) as error:
-            raise InvalidEvent(f"{name} could not be read back: {error}") from None
+        except (msgspec.DecodeError, ValueError, TypeError) as error:
+            raise InvalidEvent(f"{name} could not be written and read back: {error}") from None
+        domain_event.stored = sealed
         return StoredEvent(domain_event.originator_id, domain_event.originator_version, name, payload)
 
     def _seal(self, new: NewEvent, name: str) -> Event:

@@ -109,6 +109,7 @@ def _migrate_sqlite(url: str) -> list[str]:
 @contextmanager
 def begin_migration(path: Path) -> Iterator[sqlite3.Connection]:
     """A write transaction on the file at `path` in WAL mode; committed unless the block raises."""
+    path.touch(mode=0o600, exist_ok=True)
     with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as connection:
         _retry_locked(lambda: connection.execute("PRAGMA journal_mode=WAL"))
         connection.execute("PRAGMA synchronous=FULL")

@@ -23,7 +23,15 @@ from services.log import wire
 from services.log.connections import Connections
 from services.log.mapper import moment
 from services.log.rows import COLUMNS, Commit, CommitResult, Query, StoredRow, plain_commit
-from services.log.shapes import ClaimConflict, LogError, LogUnavailable, SchemaNotMigrated, StreamConflict, WrongLogMode
+from services.log.shapes import (
+    ClaimConflict,
+    InvalidEvent,
+    LogError,
+    LogUnavailable,
+    SchemaNotMigrated,
+    StreamConflict,
+    WrongLogMode,
+)
 from services.log.urls import libpq_url
 
 PATIENCE_S = 5.0
@@ -299,6 +307,8 @@ def _translate(error: psycopg.Error) -> Exception | None:
         return WrongLogMode(error.diag.message_primary or "")
     if state in ("55P03", "57014"):
         return LogUnavailable("the log was busy for too long; nothing was written")
+    if state in ("22021", "22P05"):
+        return InvalidEvent(f"text that PostgreSQL cannot hold: {error.diag.message_primary}")
     if state in ("42P01", "3F000", "42883"):
         return SchemaNotMigrated("the log's schema is not there: run the migration command first")
     if (state or "")[:2] in ("53", "58"):

@@ -31,7 +31,7 @@ def renamed(family_name: str) -> DemographicsCorrected:
 
 
 def by_nurse(**more: Any) -> Envelope:
-    return Envelope(actor="staff:1", role="nurse", **{"clinic_id": None, **more})
+    return Envelope(**{"actor": "staff:1", "role": "nurse", "clinic_id": None, **more})
 
 
 def write(stream: UUID, expected: int, *events: Event, **more: Any) -> Append:

@@ -28,7 +28,6 @@ CREATE TABLE log.{log}_events (
 CREATE INDEX {log}_events_stream ON log.{log}_events (stream_id, version);
 CREATE INDEX {log}_events_subject ON log.{log}_events (subject, position) WHERE subject IS NOT NULL;
 CREATE INDEX {log}_events_clinic ON log.{log}_events (clinic_id, clinic_seq) WHERE clinic_id IS NOT NULL;
-CREATE INDEX {log}_events_recorded ON log.{log}_events USING brin (recorded_us);
 
 CREATE TABLE log.{log}_heads (
     stream_id uuid    NOT NULL PRIMARY KEY,
