@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -147,7 +147,8 @@ class ProjectionEngine:
         for group in self.groups:
             outdated = self.outdated(group)
             if outdated:
-                self.rebuild(outdated)
+                with suppress(RebuildBusy):  # a worker is at it
+                    self.rebuild(outdated)
         while time.monotonic() < until:
             if not self.run_once() and self.wait_for(head, 0.05):
                 return True
