@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from domain.corrections import EntryAmended, EntryStruck, standing
 from domain.kernel import Recorded
+from domain.protocol import EXAMPLE_PROTOCOL
 from tests.support.histories import History
 
 MINUTE = timedelta(minutes=1)
@@ -165,7 +166,20 @@ class Clinic:
             begun = begun or one.name == "infusion.started.v1"
             if one.at <= at and one.name in names and begun and phase != "recovering":
                 phase = names[one.name]
-        return phase
+        ready = self._ready(visit)
+        return "waiting_for_driver" if ready is not None and at >= ready else phase
+
+    def _ready(self, visit: dict[str, Any]) -> datetime | None:
+        stopped = visit["first"].get("given")
+        if stopped is None:
+            return None
+        protocol = EXAMPLE_PROTOCOL
+        passed = [
+            one.at for one in visit["steps"]
+            if one.name == "infusion.recovery_assessed.v1" and one.at >= stopped.at
+            and one.event.scale == protocol.discharge_scale and one.event.total >= protocol.discharge_minimum
+        ]  # fmt: skip
+        return max(min(passed), stopped.at + protocol.monitoring_minutes * MINUTE) if passed else None
 
     # --- bookings ----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from domain.protocol import EXAMPLE_PROTOCOL
 from projections import utilization
 from projections.metrics.calendar import Period
 from tests.projections.naive import ENDS, Clinic, entries
@@ -105,7 +106,7 @@ def test_punctuality_and_attendance_are_the_recount(seed: int) -> None:
         naive = Clinic(clinic, known, period.first, period.last, as_of)
         figures = report.by_clinic[str(clinic)]
         counted = [one for one in naive.visits if _day(one) in naive.within]
-        waits, timed, on_time, ended, not_infused = [], 0, 0, 0, 0
+        waits, delays, timed, on_time, ended, not_infused = [], [], 0, 0, 0, 0
         for visit in counted:
             first = visit["first"]
             arrived, roomed = first.get("patient_arrived"), first.get("patient_roomed")
@@ -117,6 +118,9 @@ def test_punctuality_and_attendance_are_the_recount(seed: int) -> None:
                 end = next((one.at for one in visit["steps"] if one.name in ENDS), None)
                 until = roomed.at if roomed else end or as_of
                 waits.append(max(0.0, (until - max(arrived.at, booked)).total_seconds() / 60))
+            if booked and "started" in first:
+                late = first["started"].at - booked - timedelta(minutes=EXAMPLE_PROTOCOL.visit.preparation)
+                delays.append(late.total_seconds() / 60)
             if arrived and arrived.event.visit_kind != "follow_up":
                 done = any(one.name in ENDS for one in visit["steps"])
                 ended += "given" in first or done
@@ -125,6 +129,8 @@ def test_punctuality_and_attendance_are_the_recount(seed: int) -> None:
         assert (attendance.on_time.numerator, attendance.on_time.denominator) == (on_time, timed)
         assert attendance.wait.n == len(waits)
         assert attendance.wait.median == (pytest.approx(median(waits)) if waits else None)
+        assert attendance.drug_start_delay.n == len(delays)
+        assert attendance.drug_start_delay.median == (pytest.approx(median(delays)) if delays else None)
         assert attendance.arrived_not_infused.numerator == not_infused
         assert attendance.arrived_not_infused.denominator == ended
         leads = [

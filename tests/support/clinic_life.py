@@ -13,6 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from domain.clinic import OpeningSpan
+from domain.protocol import EXAMPLE_PROTOCOL
 from tests.support.histories import History, uid
 
 ZONES = ("America/New_York", "Europe/Berlin", "America/Phoenix")
@@ -104,6 +105,10 @@ class Life:
                 hours=spans,
                 prime=prime,
             )
+            self.history.add(
+                "clinic.protocol_adopted.v1", clinic, start, clinic=clinic, protocol_version=1,
+                document=EXAMPLE_PROTOCOL, adopted_by=uid(1, OTHER),
+            )  # fmt: skip
             if self.random.random() < 0.7:
                 closes = self.local(clinic, self.first + timedelta(days=self.random.randrange(self.days)), 11 * 60)
                 self.history.add(
@@ -243,7 +248,11 @@ class Life:
             step("visit_ended_without_infusion", reason_code=draw.choice(["vital_signs", "no_escort"]))
         else:
             at = self._drug(visit, clinic, patient, kind, at)
-            at += timedelta(minutes=draw.randint(20, 60))
+            for _ in range(draw.randint(0, 2)):
+                at += timedelta(minutes=draw.randint(5, 25))
+                scale = draw.choice([EXAMPLE_PROTOCOL.discharge_scale] * 5 + ["other"])
+                step("recovery_assessed", scale=scale, items={}, total=draw.randint(7, 10))
+            at += timedelta(minutes=draw.randint(5, 40))
             if draw.random() < 0.9:
                 step("patient_discharged", driver_present=True, instructions_given=True, discharged_by=uid(1, OTHER))
             else:
