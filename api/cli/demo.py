@@ -38,7 +38,7 @@ def demo() -> None:
 
 @demo.command()
 @click.option("--seed", type=int, default=2026, show_default=True, help="The same seed makes the same events.")
-@click.option("--scale", type=click.FloatRange(0.02, 100), default=1.0, show_default=True, help="1: ~500 infusions.")
+@click.option("--scale", type=click.FloatRange(0.25, 100), default=1.0, show_default=True, help="1: ~500 infusions.")
 @click.option("--if-empty", is_flag=True, help="Do nothing when there is data already.")
 @speaks
 def load(output: Output, seed: int, scale: float, if_empty: bool) -> None:
