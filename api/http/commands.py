@@ -24,7 +24,7 @@ from api.http.preconditions import if_match, set_version
 from api.http.problems import Problem
 from api.http.receipts import ReceiptSchema, receipt_example
 from api.http.schema_of import command_schema
-from api.http.scope import Call, Place, check_references
+from api.http.scope import ASK_FOR_THE_CLINIC, Call, Place, check_references
 from domain.kernel import Actor, Command
 from services.handling import Receipt, Request, StoredRefusal
 from services.log import Idempotency
@@ -85,7 +85,8 @@ def _register(blueprint: Blueprint, endpoint: CommandEndpoint) -> None:
     view.__doc__ = endpoint.summary or _summary(endpoint.command)
     described = blueprint.doc(
         operationId=f"{blueprint.name}.{endpoint.name}",
-        **{"x-command": endpoint.command.__name__, "x-if-match": endpoint.if_match},
+        **{"x-command": endpoint.command.__name__, "x-if-match": endpoint.if_match,
+           "x-acting-clinic": endpoint.place in ASK_FOR_THE_CLINIC},
     )
     taken = blueprint.arguments(schema, example=dict(endpoint.example))
     receipt = receipt_example(blueprint.name, endpoint.link, endpoint.new_ids)

@@ -88,12 +88,15 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _finish(operation: dict[str, Any]) -> None:
-    is_command = operation.pop("x-command", None) is not None or operation.pop("x-post", False)
+    is_command = operation.pop("x-command", None) is not None
+    is_post = operation.pop("x-post", False) or is_command
     needs_if_match = operation.pop("x-if-match", False)
     parameters = operation.setdefault("parameters", [])
-    if is_command:
+    if is_post:
         parameters.append(_parameter("IdempotencyKey"))
+    if operation.pop("x-acting-clinic", False):
         parameters.append(_parameter("ClinicHeader"))
+    if is_command:
         parameters.append(_parameter("IfMatch" if needs_if_match else "IfMatchOptional"))
     if operation.pop("x-min-position", False):
         parameters.append(_parameter("MinPosition"))
@@ -104,7 +107,7 @@ def _finish(operation: dict[str, Any]) -> None:
     responses = {code: answer for code, answer in operation["responses"].items() if code.startswith("2")}
     for code, answer in responses.items():
         answer["headers"] = {name: _header(name) for name in _headers_of(code, is_command, operation)}
-    errors = COMMAND_ERRORS if is_command else READ_ERRORS
+    errors = COMMAND_ERRORS if is_post else READ_ERRORS
     for status in (*errors, *((428,) if needs_if_match else ())):
         responses[str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
     operation["responses"] = dict(sorted(responses.items()))
@@ -199,7 +202,7 @@ _PARAMETERS = {
     "IdempotencyKey": {
         "name": "Idempotency-Key", "in": "header", "required": True,
         "description": "Names this request (a UUID, say); kept for 30 days.",
-        "schema": {"type": "string", "minLength": 8, "maxLength": 128, "pattern": "^[A-Za-z0-9._:-]{8,128}$"},
+        "schema": {"type": "string", "minLength": 8, "maxLength": 128, "pattern": "^[!-~]{8,128}$"},
         "example": "3f0b3a52-6b1e-4b6e-9a6a-2f1b7f0a9c11",
     },
     "ClinicHeader": {

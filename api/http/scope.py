@@ -29,7 +29,7 @@ from services.handling import Loaded
 from services.log import Idempotency
 
 __all__ = [
-    "Call", "Origin", "Origins", "Place", "check_references", "clinic_state", "course_state", "new_clinic", "new_course",
+    "ASK_FOR_THE_CLINIC", "Call", "Origin", "Origins", "Place", "check_references", "clinic_state", "course_state", "new_clinic", "new_course",
     "new_lot", "new_patient", "new_staff", "new_visit", "of_clinic", "of_course", "of_diary", "of_lot", "of_patient",
     "of_sheet", "of_staff", "of_visit", "patient_state", "see_clinic", "see_lot", "see_patient", "see_staff", "see_visit", "sheet_id",
     "timezone_of",
@@ -335,8 +335,5 @@ def timezone_of(clinic_id: UUID) -> ZoneInfo:
     return ZoneInfo(clinic_state(clinic_id).state.timezone)
 
 
-AGGREGATES = {
-    "clinic": clinic, "staff": staff, "patient": patient, "course": course, "infusion": visit, "appointment": day_sheet,
-    "diary": diary, "drug_lot": drug_lot,
-}
-"""Kind of stream (the first word of its events' names) to the aggregate that folds it."""
+ASK_FOR_THE_CLINIC = frozenset({of_patient, of_diary, new_course, of_course, new_visit})
+"""Places where `X-Clinic-Id` is heeded: elsewhere the path or the visit says where the act takes place."""

@@ -10,6 +10,7 @@ import pytest
 from api.bootstrap import build_read_side, build_services, migrate
 from api.http.app import create_app
 from api.settings import Settings
+from tests.api.story import story
 from tests.api.world import World
 
 
@@ -34,3 +35,13 @@ def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     for world in opened:
         world.read_side.close()
         world.services.close()
+
+
+@pytest.fixture(scope="session")
+def lived(make_world: Callable[..., World]) -> World:
+    """A world after its story, with its projections caught up. Tests leave the story's people as they are."""
+    world = make_world()
+    for step in story():
+        world.take(step)
+    world.caught_up()
+    return world
