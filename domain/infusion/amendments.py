@@ -17,7 +17,7 @@ from domain.corrections import AmendEntry, Entry, EntryAmended, StrikeEntry
 from domain.infusion import arrival, departure, drug_given, drug_run, limits, line, monitoring, order, side_effects
 from domain.infusion.facts import Facts
 from domain.infusion.folding import just_before
-from domain.infusion.rules import Outcome
+from domain.infusion.rules import Outcome, check_moments
 from domain.infusion.state import State
 from domain.infusion.striking import strikes
 from domain.infusion.watched_again import alerts_again
@@ -88,6 +88,7 @@ def decide_amend(state: State, then: State, command: AmendEntry, facts: Facts) -
     was = ledger.entry_of(state.entries, command.entry)
     _may_be_amended(was.event, command)
     amendment, standing = decide_amendment(state.entries, command)
+    check_moments(standing, command.corrections, was.event.occurred_at, "/corrections")
     check = _CHECKS.get(type(standing))
     if check is not None:
         _checked(check, standing)

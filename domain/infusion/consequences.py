@@ -16,7 +16,7 @@ from domain.corrections import Entry, EntryAmended, EntryStruck
 from domain.infusion.alerts import unwatched
 from domain.infusion.departure import PatientDischarged, RuleBreached, unfit_to_leave
 from domain.infusion.drug_given import drug_hits, given_of
-from domain.infusion.drug_run import BolusGiven, InfusionGiven, InfusionResumed, InfusionStarted, RateChanged, dose_of
+from domain.infusion.drug_run import BolusGiven, InfusionGiven, InfusionResumed, InfusionStarted, RateChanged
 from domain.infusion.facts import Facts
 from domain.infusion.folding import apply, as_of
 from domain.infusion.limits import error_of, uncovered
@@ -60,12 +60,11 @@ def _recomputed(after: State, command: Command, facts: Facts) -> Iterator[Event]
     run, given = after.run, after.given
     if not run.over:
         return
-    ran = dose_of(run).minutes > 0
     if given is None:
-        if ran and run.stopped_early:
+        if run.ran and run.stopped_early:
             yield given_of(as_of(after, _moment(run.stopped_at)), run, facts)
         return
-    if not ran:
+    if not run.ran:
         yield EntryStruck(
             occurred_at=command.now, entry=given.version, entry_name=InfusionGiven.NAME, reason_code=NO_LONGER_SO)
         return

@@ -222,14 +222,13 @@ def final_stop(
     if then.run.started_at is None or state.run.over:
         return ()
     run = _stopped(then.run, at, early)
-    ran = dose_of(run).minutes > 0 or any(segment.rate_mg_per_h > 0 for segment in run.segments)
-    if early is None and not ran:
+    if early is None and not run.ran:
         early = "other"
     events: list[Event] = []
     if early is not None:
         events.append(InfusionStoppedEarly(occurred_at=at, reason_code=early, note=note))
-    if ran:
-        events.append(given_of(then, _stopped(then.run, at, early), facts))
+    if run.ran:
+        events.append(given_of(then, run, facts))
     return (*events, *answers(then, "stopped", at))
 
 

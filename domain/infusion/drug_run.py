@@ -210,6 +210,11 @@ class DrugRun(msgspec.Struct, frozen=True, kw_only=True):
         return self.started_at is not None or bool(self.boluses_mg)
 
     @property
+    def ran(self) -> bool:
+        """Whether drug ran for any time at all, up to the last pause or stop."""
+        return any(segment.rate_mg_per_h > 0 for segment in self.segments)
+
+    @property
     def over(self) -> bool:
         """Whether it was started and finally stopped."""
         return self.stopped_at is not None

@@ -262,7 +262,7 @@ def evolve_order(state: State, entry: Entry) -> State:
                 prescriber_id=event.prescriber_id, purpose=event.purpose, weight_kg=event.weight_kg,
                 weight_basis=event.weight_basis, dose_mg=event.dose_mg, bolus_mg=event.bolus_mg,
                 rate_mg_per_h=event.rate_mg_per_h, planned_minutes=event.planned_minutes,
-                concentration_mg_per_ml=event.concentration_mg_per_ml, verbal=event.mode == "verbal")
+                concentration_mg_per_ml=event.concentration_mg_per_ml)
             return msgspec.structs.replace(state, orders=(*state.orders, order))
         case DoseLimitOverridden():
             override = Override(event.limit, event.limit_value, event.asked)

@@ -26,6 +26,9 @@ from domain.vocabulary.people import PROFESSIONS
 LATE_AFTER: Final = timedelta(minutes=2)
 """How long before `now` an act may lie and still count as happening now; as wide as the tolerance ahead."""
 
+WITHIN: Final = timedelta(days=3653)
+"""How far from `now` (or from what it corrects) a moment may lie: ten years, to catch 2206 and year 1 (a proposal)."""
+
 PRESCRIBING: Final = frozenset({"prescriber", "owner"})
 """Roles in which somebody orders, overrides and signs off (an owner acts in every role)."""
 
@@ -62,6 +65,10 @@ class ImplausibleAmount(BadInput):
     """A dose, rate, volume or duration that cannot be."""
 
 
+class ImplausibleMoment(BadInput):
+    """A moment without an offset, or more than ten years away: a slip at entry."""
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What an act comes to: its events (the first is the act itself) and the rules of care it breaks.
 
@@ -94,6 +101,14 @@ def enforce(command: Command, broken: Sequence[DomainError]) -> None:
     if not command.late_reason:
         rules = ",".join(error.code for error in broken)
         raise BreachNeedsReason(rules=rules, pointer="/late_reason")
+
+
+def check_moments(of: msgspec.Struct, names: Iterable[str], near: datetime, at: str = "") -> None:
+    """Raises ImplausibleMoment for a datetime among the fields `names` that is naive or too far from `near`."""
+    for name in names:
+        moment = getattr(of, name)
+        if isinstance(moment, datetime) and (moment.tzinfo is None or abs(moment - near) > WITHIN):
+            raise ImplausibleMoment(field=name, value=moment.isoformat(), pointer=f"{at}/{name}")
 
 
 def present(state: State, then: State, command: Command) -> None:

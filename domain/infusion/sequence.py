@@ -95,7 +95,7 @@ def contradictions(state: State) -> Iterator[Contradiction]:
             arrived = True
         elif not arrived:
             yield Contradiction(entry.version, "before_arrival")
-        if ended is not None and isinstance(event, _PRESENT):
+        if ended is not None and event.occurred_at > ended.event.occurred_at and isinstance(event, _PRESENT):
             yield Contradiction(entry.version, "after_ending")
         yield from _of_run(run, entry)
         run = step(run, event)

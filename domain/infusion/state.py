@@ -46,7 +46,7 @@ class Override(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """One dose order; the latest is in force. `countersign_by` is set for a verbal one until `countersigned`."""
+    """One dose order; the latest is in force. Only a verbal one has `countersign_by`, open until `countersigned`."""
 
     order_id: UUID
     version: int
@@ -60,7 +60,6 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     rate_mg_per_h: Decimal
     planned_minutes: int
     concentration_mg_per_ml: Decimal
-    verbal: bool
     countersign_by: datetime | None = None
     countersigned: bool = False
     overrides: tuple[Override, ...] = ()

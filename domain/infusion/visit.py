@@ -29,7 +29,7 @@ from domain.infusion.facts import (
     StaffFacts,
 )
 from domain.infusion.folding import APPLIED, apply, as_of
-from domain.infusion.rules import Outcome, enforce, is_late
+from domain.infusion.rules import Outcome, check_moments, enforce, is_late
 from domain.infusion.sequence import check_possible
 from domain.infusion.state import State, initial
 from domain.kernel import Command, Decision, DomainError, Event, check_time
@@ -88,8 +88,9 @@ COMMANDS: tuple[type[Command], ...] = tuple(_DECIDERS)
 
 
 def decide(state: State, command: Command, facts: Facts) -> Decision:
-    """What `command` comes to. Raises InTheFuture, LateWithoutReason, BreachNeedsReason, ImpossibleSequence, and
-    the named error of the rule that refuses it (see the deciding function of each command)."""
+    """What `command` comes to. Raises InTheFuture, LateWithoutReason, ImplausibleMoment, BreachNeedsReason,
+    ImpossibleSequence, and the named error of the rule that refuses it (see the deciding function of each command)."""
+    check_moments(command, command.__struct_fields__, command.now)
     check_time(command)
     decider = _DECIDERS.get(type(command))
     if decider is None:

@@ -286,6 +286,20 @@ def test_amended_vitals_raise_or_take_back_their_alerts() -> None:
 # --- strike --------------------------------------------------------------------------------------
 
 
+def test_a_run_that_turns_out_to_be_of_no_time_and_back() -> None:
+    """InfusionGiven is struck with the minutes it counted, and written again when they are found."""
+    visit = visits.ready_to_start()
+    visit.do("09:20", StartInfusion, rate_mg_per_h=Decimal(25))
+    visit.do("09:31", LeaveAgainstAdvice, reason_code="patients_wish", risks_explained=True)
+    visit.late("09:20", PauseInfusion, now="09:40", reason_code="line")
+    assert not visit.all(InfusionGiven)
+    amend(visit, InfusionPaused, occurred_at="2026-03-10T09:21:00-06:00")
+    assert given(visit).minutes == Decimal("1.00")
+    assert given(visit).occurred_at == clock("09:31")
+    strike(visit, InfusionPaused, at="12:01")
+    assert given(visit).minutes == Decimal("11.00")
+
+
 def test_a_struck_bolus_recomputes() -> None:
     visit = visits.running()
     visit.do("09:31", GiveBolus, dose_mg=Decimal(10))
@@ -316,6 +330,15 @@ def test_a_struck_stop_lets_the_drug_run_on_to_the_next() -> None:
     assert visit.state.run.running
     visit.do("10:40", StopInfusion)
     assert given(visit).minutes == Decimal("80.00")
+
+
+def test_a_struck_early_stop_goes_with_both_its_halves() -> None:
+    visit = visits.running()
+    visit.do("09:50", StopInfusion, early_reason_code="side_effect")
+    assert struck(strike(visit, InfusionGiven, at="09:52")) == [InfusionGiven.NAME, InfusionStoppedEarly.NAME]
+    assert visit.state.run.running
+    visit.do("10:20", StopInfusion)
+    assert given(visit).complete
 
 
 def test_striking_a_report_strikes_its_story() -> None:

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from domain.corrections import EntryAmended
+from domain.corrections import AmendEntry, EntryAmended
 from domain.infusion.alerts import AlertOpen
-from domain.infusion.departure import RuleBreached
+from domain.infusion.arrival import MovePatient, SameRoom
+from domain.infusion.departure import ReleaseRoom, RuleBreached
 from domain.infusion.drug_given import AlreadyStarted, AlreadyStopped, DrugNotPaused, DrugNotRunning, NotStarted
 from domain.infusion.drug_run import (
     ChangeRate,
+    FailIV,
     GiveBolus,
+    GiveMedication,
+    HangBag,
     InfusionGiven,
     InfusionPaused,
     InfusionStarted,
     PauseInfusion,
+    PlaceIV,
     RateChanged,
     ResumeInfusion,
     StartInfusion,
     StopInfusion,
 )
 from domain.infusion.limits import DoseAboveHardLimit
-from domain.infusion.monitoring import AlertAcknowledged, AlertRaised, RecordVitals
-from domain.infusion.rules import BreachNeedsReason
+from domain.infusion.monitoring import AlertAcknowledged, AlertRaised, RecordVitals, ScoreSedation
+from domain.infusion.order import CountersignOrder
+from domain.infusion.rules import BreachNeedsReason, ImplausibleMoment, PrescriberNotLicensed
 from domain.infusion.sequence import ImpossibleSequence
-from domain.infusion.side_effects import ReportSideEffect
+from domain.infusion.side_effects import (
+    RegradeSideEffect,
+    ReportSideEffect,
+    ResolveSideEffect,
+    SignOffSideEffect,
+    TreatSideEffect,
+)
 from tests.domain import visits
 from tests.domain.visits import FINE, Visit, clock, named
 
@@ -184,3 +197,103 @@ def test_vitals_charted_late_take_back_the_breach_of_having_none() -> None:
     assert {event.rule for event in visit.all(RuleBreached)} == {"vitals-overdue", "sedation-overdue"}
     visit.late("09:38", RecordVitals, now="09:51", vitals=FINE)
     assert {event.rule for event in visit.all(RuleBreached)} == {"sedation-overdue"}
+
+
+def test_everything_charted_late_happened_when_it_happened() -> None:
+    """Each event of a late command carries the moment it is about, not the moment it was typed."""
+    other = Visit(visits.ready_facts(patient_in_visit=named("other")))
+    told: list[tuple[str, Any, dict[str, Any]]] = [
+        ("08:55", visits.ArrivePatient, {"patient_id": visits.PATIENT, "visit_kind": "trial"}),
+        ("09:00", visits.RoomPatient, {"room_id": visits.ROOM}),
+        ("09:02", MovePatient, {"room_id": visits.OTHER_ROOM, "reason_code": "privacy"}),
+        ("09:05", visits.CheckBeforeInfusion, visits.check_fields()),
+        ("09:06", PlaceIV, {"site": "left_hand", "gauge": 22}),
+        ("09:07", FailIV, {"site": "left_hand", "reason_code": "no_access"}),
+        ("09:10", visits.OrderDose, visits.order_fields(
+            rate_mg_per_h=Decimal(30), mode="verbal", nurse_id=visits.NURSE, read_back=True,
+            override_reason_code="prior_tolerance")),
+        ("09:12", HangBag, {"bag_id": named("bag"), "drug_mg": Decimal(100), "volume_ml": Decimal(100)}),
+        ("09:15", RecordVitals, {"vitals": FINE}),
+        ("09:18", GiveMedication, {"medication": "ondansetron", "dose": Decimal(4), "unit": "mg",
+                                   "route": "intravenous", "indication": "prevention"}),
+        ("09:20", StartInfusion, {"rate_mg_per_h": Decimal(30)}),
+        ("09:22", ScoreSedation, {"scale": "rass", "score": -3}),
+        ("09:23", PauseInfusion, {"reason_code": "sedation"}),
+        ("09:25", ReportSideEffect, {"side_effect_id": named("e"), "kind": "sedation", "grade": 2, "serious": True,
+                                     "onset_at": clock("09:22")}),
+        ("09:26", SignOffSideEffect, {"side_effect_id": named("e"), "prescriber_id": visits.DOCTOR}),
+        ("09:27", TreatSideEffect, {"side_effect_id": named("e"), "treatment": "paused"}),
+        ("09:30", ScoreSedation, {"scale": "rass", "score": 0}),
+        ("09:30", RecordVitals, {"vitals": FINE}),
+        ("09:31", ResumeInfusion, {"rate_mg_per_h": Decimal(20)}),
+        ("09:32", GiveBolus, {"dose_mg": Decimal(2)}),
+        ("09:33", RegradeSideEffect, {"side_effect_id": named("e"), "grade": 1, "serious": False}),
+        ("09:34", ResolveSideEffect, {"side_effect_id": named("e")}),
+        ("09:40", StopInfusion, {"early_reason_code": "no_longer_needed"}),
+        ("10:09", visits.AssessRecovery, {"scale": "aldrete", "items": visits.ALDRETE_10}),
+        ("10:10", visits.DischargePatient, {"driver_present": True, "instructions_given": True,
+                                            "discharged_by": visits.NURSE}),
+        ("10:20", ReleaseRoom, {}),
+        ("10:25", CountersignOrder, {"order_id": visits.ORDER, "prescriber_id": visits.DOCTOR}),
+    ]
+    for moment, kind, fields in told:
+        decision = other.late(moment, kind, now="20:00", **fields)
+        assert {event.occurred_at for event in decision.events} == {clock(moment)}, kind
+        assert {event.late_reason for event in decision.events if not isinstance(event, RuleBreached)} == {
+            "charted afterwards"}, kind
+    assert {event.rule for event in other.all(RuleBreached)} == {"patient-in-another-visit", "prescriber-needed"}
+
+
+def test_papers_and_licences_are_those_of_the_day() -> None:
+    """Charted when the licence has run out and the consultation is too old: judged by the day it happened."""
+    expiring = visits.CredentialFact(
+        kind="medical_license", valid_from=date(2020, 1, 1), valid_until=date(2026, 3, 10))
+    staff = {visits.DOCTOR: visits.StaffFacts(credentials=(expiring,)), visits.NURSE: visits.in_date("nursing_license")}
+    facts = visits.ready_facts(staff=staff, consultation_held_at=clock("09:00") - timedelta(days=180))
+    visit = visits.checked(facts)
+    visit.late("09:10", visits.OrderDose, now="+1 09:00", by=visits.BY_DOCTOR, **visits.order_fields())
+    visit.late("09:15", RecordVitals, now="+1 09:00", vitals=FINE)
+    visit.late("09:20", StartInfusion, now="+1 09:00", rate_mg_per_h=Decimal(25))
+    assert not visit.all(RuleBreached)
+    after = visits.checked(facts)
+    after.refused(PrescriberNotLicensed, "+1 09:10", visits.OrderDose, by=visits.BY_DOCTOR, **visits.order_fields())
+
+
+def test_a_late_bolus_before_the_start_is_judged_as_the_first_drug() -> None:
+    """What flowed later on record does not make it the second."""
+    visit = visits.running()
+    visit.facts = visits.ready_facts(consent_signed_at=None)
+    late = visit.late("09:18", GiveBolus, now="09:50", dose_mg=Decimal(5))
+    assert [event.rule for event in late.events if isinstance(event, RuleBreached)] == ["consent-out-of-date"]
+
+
+def test_a_late_move_is_judged_by_the_room_of_that_moment() -> None:
+    visit = visits.roomed()
+    visit.do("09:10", MovePatient, room_id=visits.OTHER_ROOM, reason_code="privacy")
+    moved = visit.late("09:05", MovePatient, now="09:30", room_id=visits.OTHER_ROOM, reason_code="privacy")
+    assert moved.events[0].from_room_id == visits.ROOM
+    visit.refused(SameRoom, "09:03", MovePatient, now="09:30", late_reason="late", room_id=visits.ROOM,
+                  reason_code="privacy")
+
+
+def test_moments_that_cannot_be_meant_are_refused() -> None:
+    """A year mistyped, or a moment without an offset, in any field."""
+    visit = visits.running()
+    effect = {"side_effect_id": named("e"), "kind": "nausea", "grade": 1}
+    refusal = visit.refused(
+        ImplausibleMoment, "09:45", ReportSideEffect, **effect, onset_at=datetime(1, 1, 1, tzinfo=UTC))
+    assert refusal.data["pointer"] == "/onset_at"
+    visit.refused(ImplausibleMoment, "09:45", ReportSideEffect, **effect, onset_at=clock("09:44").replace(tzinfo=None))
+    visit.refused(
+        ImplausibleMoment, "09:45", RecordVitals, now="+4000 09:45", late_reason="found in a drawer", vitals=FINE)
+    refusal = visit.refused(
+        ImplausibleMoment, "09:45", AmendEntry, entry=visit.version_of(InfusionStarted), reason_code="typing_error",
+        corrections={"occurred_at": "2006-03-10T09:20:00-06:00"})
+    assert refusal.data["pointer"] == "/corrections/occurred_at"
+
+
+def test_an_old_visit_can_still_be_put_right() -> None:
+    visit = visits.discharged()
+    visit.do("+700 09:00", AmendEntry, entry=visit.version_of(InfusionStarted), reason_code="typing_error",
+             corrections={"rate_mg_per_h": "24"})
+    assert given(visit).dose_mg == Decimal("24.00")

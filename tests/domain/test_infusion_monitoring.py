@@ -151,6 +151,7 @@ def test_no_more_drug_while_an_alert_is_open(command: Any, fields: dict[str, Any
 
 def test_less_drug_while_an_alert_is_open() -> None:
     visit = desaturated()
+    visit.do("09:36", ChangeRate, rate_mg_per_h=Decimal(20), reason_code="order")
     visit.do("09:36", ChangeRate, rate_mg_per_h=Decimal(10), reason_code="vital_signs")
     paused = visit.do("09:37", PauseInfusion, reason_code="alert")
     assert [event.action for event in paused.events if isinstance(event, AlertAcknowledged)] == ["paused"]

@@ -70,10 +70,12 @@ def test_ideal_and_adjusted_weight_are_computed(basis: str, weight: str) -> None
 
 
 def test_ideal_weight_needs_height_and_sex() -> None:
-    visits.checked().refused(
-        WeightBasisUnknown, "09:10", OrderDose, by=BY_DOCTOR, **order_fields(weight_basis="ideal"))
-    visits.checked(ready_facts(sex="female"), height_cm=None).refused(
-        WeightBasisUnknown, "09:10", OrderDose, by=BY_DOCTOR, **order_fields(weight_basis="ideal"))
+    ideal = order_fields(weight_basis="ideal")
+    refusal = visits.checked().refused(WeightBasisUnknown, "09:10", OrderDose, by=BY_DOCTOR, **ideal)
+    assert refusal.data["missing"] == "sex"
+    refusal = visits.checked(ready_facts(sex="female"), height_cm=None).refused(
+        WeightBasisUnknown, "09:10", OrderDose, by=BY_DOCTOR, **ideal)
+    assert refusal.data["missing"] == "height"
 
 
 @pytest.mark.parametrize(("limit", "fields", "asked"), [
@@ -200,6 +202,8 @@ def test_a_verbal_order_needs_a_nurse_and_read_back() -> None:
 def test_countersigning_late_is_accepted_and_marked() -> None:
     visit = visits.checked()
     visit.do("09:10", OrderDose, **order_fields(**VERBAL))
+    assert len(visit.decide(
+        "+1 09:10", CountersignOrder, by=BY_DOCTOR, order_id=ORDER, prescriber_id=DOCTOR).events) == 1
     late = visit.do("+1 09:11", CountersignOrder, by=BY_DOCTOR, order_id=ORDER, prescriber_id=DOCTOR)
     assert [type(event) for event in late.events] == [OrderCountersigned, RuleBreached]
     assert late.events[1].rule == "countersigned-late"

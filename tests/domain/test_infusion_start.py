@@ -236,3 +236,4 @@ def test_a_late_start_without_weight_uses_the_last_known_one() -> None:
     assert {WeightNotMeasured().code, NoDoseOrder().code, VitalsMissing().code} <= rules
     given = visit.late("10:20", StopInfusion, now="10:31").events[-1]
     assert given.dose_mg_per_kg == Decimal("0.500")
+    assert given.purpose == "trial"
