@@ -9,172 +9,44 @@ and keeping refusals.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from re import compile as pattern
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from domain.kernel import (
-    Actor,
-    Claim,
-    Command,
-    Decision,
-    DomainError,
-    Envelope,
-    Event,
-    Origin,
-    Release,
-    check_time,
-    derived_id,
-)
+from domain.kernel import Claim, Command, DomainError, Envelope, Event, Release, check_time, derived_id
 from domain.oversight import CommandRefused
 from domain.ports import Clock
 from services.log import ANY_VERSION, Append, Appended, EventLog, Idempotency, StreamConflict, StreamWrite
+from services.planning import (
+    Aggregate,
+    Decided,
+    LateWrite,
+    Load,
+    Loaded,
+    NotFound,
+    Plan,
+    Receipt,
+    Request,
+    StoredRefusal,
+    UnknownCommand,
+    UseCase,
+    VersionMismatch,
+    Write,
+)
 
 __all__ = [
-    "Aggregate", "CommandHandling", "Idempotency", "Load", "Loaded", "NotFound", "Plan", "Receipt", "Request",
-    "StoredRefusal", "UseCase", "VersionMismatch", "Write",
+    "Aggregate", "CommandHandling", "Decided", "Idempotency", "LateWrite", "Load", "Loaded", "NotFound", "Plan",
+    "Receipt", "Request", "StoredRefusal", "UnknownCommand", "UseCase", "VersionMismatch", "Write",
 ]
 
 ATTEMPTS = 5
 """How often a decision is made again after another writer was faster (DESIGN section 6)."""
-
-
-# --- what a use case says ------------------------------------------------------------------------
-
-
-class Aggregate(Protocol):
-    """A domain module (or package) holding one aggregate's pure functions."""
-
-    def initial(self, stream_id: UUID, /) -> Any: ...
-    def evolve(self, state: Any, version: int, event: Any, /) -> Any: ...
-    def decide(self, state: Any, command: Any, facts: Any, /) -> Decision: ...
-
-
-class Loaded(msgspec.Struct, frozen=True):
-    """A folded stream; version 0 when nothing has been written to it."""
-
-    state: Any
-    version: int
-
-
-class Load(Protocol):
-    """Reads a stream for a decision. Whatever is loaded is checked, at the save, not to have moved since;
-    `checked=False` for facts whose change meanwhile would not matter (a name to show, a default)."""
-
-    def __call__(self, aggregate: Aggregate, stream_id: UUID, *, checked: bool = True) -> Loaded: ...
-
-
-class Write(msgspec.Struct, frozen=True, kw_only=True):
-    """One stream to be written: `aggregate.decide(state, command, facts)`."""
-
-    aggregate: Aggregate
-    stream_id: UUID
-    command: Command
-    facts: Any = None
-
-
-class Decided(msgspec.Struct, frozen=True):
-    """What an earlier write of the same plan came to, for those that depend on it."""
-
-    stream_id: UUID
-    version: int
-    decision: Decision
-
-
-LateWrite = Callable[[tuple[Decided, ...]], "Write | None"]
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What one command writes, in order, in one commit. `ids` are answered to the caller (new ids)."""
-
-    writes: tuple[Write | LateWrite, ...]
-    subject: UUID | None = None
-    clinic_id: UUID | None = None
-    ids: dict[str, str] = {}
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, where, with which safeguards. `if_match` is the version the caller has seen.
-
-    `patient_id` is the patient that the edge resolved; needed where the stream's id does not tell (a diary's).
-    """
-
-    by: Actor
-    clinic_id: UUID | None
-    patient_id: UUID | None = None
-    idempotency: Idempotency | None = None
-    if_match: int | None = None
-    origin: Origin = "entered"
-    correlation_id: UUID | None = None
-    causation_id: UUID | None = None
-    command_id: UUID | None = None
-
-
-class UseCase(Protocol):
-    """`aggregate` is the one that `stream_id` of a command names."""
-
-    @property
-    def aggregate(self) -> Aggregate: ...
-
-    def plan(self, stream_id: UUID, command: Any, request: Request, load: Load) -> Plan: ...
-
-
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to an accepted command: ids, version and position, never patient data.
-
-    `position` is the last position written; `version` is that of `stream_id` afterwards.
-    """
-
-    stream_id: UUID
-    version: int
-    position: int
-    events: tuple[str, ...]
-    ids: dict[str, str] = {}
-    replayed: bool = False
-    status: int = 201
-
-
-# --- errors --------------------------------------------------------------------------------------
-
-
-class VersionMismatch(DomainError):
-    """The stream has moved since the caller read it."""
-
-    kept = False
-
-
-class NotFound(DomainError):
-    """There is nothing under this id."""
-
-    kept = False
-
-
-class StoredRefusal(DomainError):
-    """A retried command that was refused the first time: the first answer, again."""
-
-    kept = False
-
-    def __init__(self, code: str, message: str, data: dict[str, Any]) -> None:
-        super().__init__(message, **data)
-        self._code = code
-
-    @property
-    def code(self) -> str:
-        """The public name of the rule that refused it the first time."""
-        return self._code
-
-
-class UnknownCommand(TypeError):
-    """No use case is registered for this type of command (a programming error)."""
-
-
-# --- carrying out --------------------------------------------------------------------------------
 
 
 class CommandHandling:
@@ -240,8 +112,8 @@ class CommandHandling:
     def _accepted(self, appended: Appended, outcome: _Outcome, work: _Work) -> Receipt:
         if appended.replayed:
             return _replay(appended)
-        for write, events in zip(outcome.decided, appended.events, strict=False):
-            work.remember(write, events)
+        for stream, events in zip(outcome.streams, appended.events, strict=True):
+            work.remember(stream, events)
         return Receipt(
             stream_id=outcome.stream_id, version=outcome.version, position=appended.last_position,
             events=outcome.event_names, ids=outcome.ids, status=appended.status,
@@ -288,18 +160,32 @@ REFUSED = 422
 """Status kept with a refusal; the edge decides the one it answers by the error's code."""
 
 
+class _StreamDecisions:
+    """What one attempt decided for one stream: all its writes to it, in order."""
+
+    __slots__ = ("aggregate", "before", "events", "stream_id")
+
+    def __init__(self, aggregate: Aggregate, stream_id: UUID, before: Loaded) -> None:
+        self.aggregate = aggregate
+        self.stream_id = stream_id
+        self.before = before
+        self.events: list[Event] = []
+
+    def as_decided(self) -> tuple[Any, int]:
+        """The state and version that the next write to the stream is decided on."""
+        state, version = self.before.state, self.before.version
+        for event in self.events:
+            version += 1
+            state = self.aggregate.evolve(state, version, event)
+        return state, version
+
+
 class _Outcome(msgspec.Struct, frozen=True):
     stream_id: UUID
     version: int
     event_names: tuple[str, ...]
     ids: dict[str, str]
-    decided: tuple[_DecidedWrite, ...]
-
-
-class _DecidedWrite(msgspec.Struct, frozen=True):
-    aggregate: Any
-    stream_id: UUID
-    before: Loaded
+    streams: tuple[Any, ...]
 
 
 class _Work:
@@ -308,18 +194,19 @@ class _Work:
     def __init__(self, handling: CommandHandling, *, fresh: bool) -> None:
         self._handling = handling
         self._fresh = fresh
-        self._read: dict[tuple[Any, UUID], Loaded] = {}
-        self._checked: dict[UUID, int] = {}
+        self._read: dict[_Key, Loaded] = {}
+        self._checked: dict[int, tuple[UUID, int]] = {}
         self.relied_on_cache = False
 
     def load(self, aggregate: Aggregate, stream_id: UUID, *, checked: bool = True) -> Loaded:
-        loaded = self._read.get((aggregate, stream_id))
+        key = (stream_id.int, aggregate)
+        loaded = self._read.get(key)
         if loaded is None:
             loaded, cached = self._handling._load(aggregate, stream_id, fresh=self._fresh)
             self.relied_on_cache |= cached
-            self._read[aggregate, stream_id] = loaded
+            self._read[key] = loaded
         if checked:
-            self._checked[stream_id] = loaded.version
+            self._checked[stream_id.int] = (stream_id, loaded.version)
         return loaded
 
     def prepare(
@@ -332,50 +219,56 @@ class _Work:
             if primary.version != request.if_match:
                 raise VersionMismatch(expected=request.if_match, actual=primary.version)
         plan = use_case.plan(stream_id, command, request, self.load)
-        stream_writes: list[StreamWrite] = []
+        taken: dict[int, _StreamDecisions] = {}
         claims: list[Claim] = []
         releases: list[Release] = []
-        decided: list[_DecidedWrite] = []
         said: list[Decided] = []
         for planned in plan.writes:
             write = planned if isinstance(planned, Write) else planned(tuple(said))
             if write is None:
                 continue
-            before = self.load(write.aggregate, write.stream_id)
-            decision = write.aggregate.decide(before.state, write.command, write.facts)
-            said.append(Decided(write.stream_id, before.version, decision))
+            stream = taken.get(write.stream_id.int)
+            if stream is None:
+                before = self.load(write.aggregate, write.stream_id)
+                stream = taken[write.stream_id.int] = _StreamDecisions(write.aggregate, write.stream_id, before)
+            state, version = stream.as_decided()
+            decision = write.aggregate.decide(state, write.command, write.facts)
+            stream.events += decision.events
+            said.append(Decided(write.stream_id, version, decision))
             claims += decision.claims
             releases += decision.releases
-            if decision.events:
-                stream_writes.append(StreamWrite(write.stream_id, before.version, decision.events))
-                decided.append(_DecidedWrite(write.aggregate, write.stream_id, before))
-        return self._compose(plan, stream_id, request, stream_writes, claims, releases, decided)
+        written = {number: stream for number, stream in taken.items() if stream.events}
+        return self._compose(plan, stream_id, request, written, claims, releases)
 
     def _compose(
-        self, plan: Plan, stream_id: UUID, request: Request, writes: list[StreamWrite], claims: list[Claim],
-        releases: list[Release], decided: list[_DecidedWrite],
+        self, plan: Plan, stream_id: UUID, request: Request, written: dict[int, _StreamDecisions],
+        claims: list[Claim], releases: list[Release],
     ) -> tuple[Append, _Outcome]:
-        written = {write.stream_id for write in writes}
-        versions = {write.stream_id: write.expected_version + len(write.events) for write in writes}
-        names = tuple(event.NAME for write in writes for event in write.events)
-        first = stream_id if stream_id in versions else next(iter(versions), stream_id)
-        version = versions.get(first, self._checked.get(first, 0))
-        clinic_id = plan.clinic_id or request.clinic_id
+        streams = tuple(written.values())
+        names = tuple([event.NAME for stream in streams for event in stream.events])
+        answered = written.get(stream_id.int) or (streams[0] if streams else None)
+        if answered is not None:
+            first, version = answered.stream_id, answered.before.version + len(answered.events)
+        else:
+            first, version = self._checked.get(stream_id.int, (stream_id, 0))
         append = Append(
-            writes=tuple(writes), envelope=_envelope(request, clinic_id=clinic_id, subject=plan.subject),
-            unchanged=tuple((read, seen) for read, seen in self._checked.items() if read not in written),
+            writes=tuple([
+                StreamWrite(stream.stream_id, stream.before.version, tuple(stream.events)) for stream in streams
+            ]),
+            envelope=_envelope(request, clinic_id=plan.clinic_id or request.clinic_id, subject=plan.subject),
+            unchanged=tuple([seen for read, seen in self._checked.items() if read not in written]),
             claims=tuple(claims), releases=tuple(releases), idempotency=request.idempotency,
             answer={"stream_id": str(first), "version": version, "events": names, "ids": plan.ids},
         )
-        return append, _Outcome(first, version, names, plan.ids, tuple(decided))
+        return append, _Outcome(first, version, names, plan.ids, streams)
 
-    def remember(self, write: _DecidedWrite, events: Iterable[Event]) -> None:
-        """Folds what was just saved onto the state it was decided from, for the next command."""
-        state, version = write.before.state, write.before.version
+    def remember(self, stream: _StreamDecisions, events: Iterable[Event]) -> None:
+        """Folds what was just saved (sealed) onto the state it was decided from, for the next command."""
+        state, version = stream.before.state, stream.before.version
         for event in events:
             version += 1
-            state = write.aggregate.evolve(state, version, event)
-        self._handling._states.put(write.aggregate, write.stream_id, Loaded(state, version))
+            state = stream.aggregate.evolve(state, version, event)
+        self._handling._states.put(stream.aggregate, stream.stream_id, Loaded(state, version))
 
 
 def _envelope(request: Request, *, clinic_id: UUID | None, subject: UUID | None) -> Envelope:
@@ -410,27 +303,33 @@ def harmless(data: Mapping[str, Any]) -> dict[str, str]:
     return kept
 
 
+_Key = tuple[int, Any]
+"""A stream's id as a number (hashed in C, unlike a UUID) and the aggregate that folds it."""
+
+
 class _StateCache:
     """Least recently used folded states; bounded."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._states: OrderedDict[tuple[Any, UUID], Loaded] = OrderedDict()
+        self._states: OrderedDict[_Key, Loaded] = OrderedDict()
         self._lock = Lock()
 
     def get(self, aggregate: Any, stream_id: UUID) -> Loaded | None:
+        key = (stream_id.int, aggregate)
         with self._lock:
-            loaded = self._states.get((aggregate, stream_id))
+            loaded = self._states.get(key)
             if loaded is not None:
-                self._states.move_to_end((aggregate, stream_id))
+                self._states.move_to_end(key)
             return loaded
 
     def put(self, aggregate: Any, stream_id: UUID, loaded: Loaded) -> None:
         """Keeps the newest: a slower thread never puts an older version over a newer one."""
+        key = (stream_id.int, aggregate)
         with self._lock:
-            known = self._states.get((aggregate, stream_id))
+            known = self._states.get(key)
             if known is None or known.version <= loaded.version:
-                self._states[aggregate, stream_id] = loaded
-                self._states.move_to_end((aggregate, stream_id))
+                self._states[key] = loaded
+                self._states.move_to_end(key)
             if len(self._states) > self._size:
                 self._states.popitem(last=False)

@@ -126,7 +126,8 @@ def two_homes(pg_cluster: Cluster, pg_template: str, tmp_path_factory: pytest.Te
         made.append(name)
         sqlite_url = f"sqlite:///{home}/{name}.sqlite3"
         migrate(sqlite_url)
-        return sqlite_url, pg_cluster.create_database(name, template=pg_template).replace("postgres@", f"{APP_ROLE}@")
+        postgres_url = pg_cluster.create_database(name, template=pg_template)
+        return sqlite_url, postgres_url.replace("postgres@", f"{APP_ROLE}@")
 
     yield make
     for name in made:

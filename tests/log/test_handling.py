@@ -273,6 +273,16 @@ def test_two_streams_are_written_in_one_commit(services: CommandHandling) -> Non
     assert services.current(tally, one).version == 1
 
 
+def test_two_writes_to_one_stream_are_decided_one_after_the_other(services: CommandHandling) -> None:
+    stream, now = uuid4(), datetime.now(UTC)
+    twice = Swap(by=NURSE, now=now, at=now, other=stream, points=5)
+    receipt = services.handle(stream, twice, asking())
+    assert (receipt.version, receipt.position, services.current(tally, stream).state.points) == (2, 3, 10)
+    with pytest.raises(TooMany):
+        services.handle(stream, Swap(by=NURSE, now=now, at=now, other=stream, points=1), asking())
+    assert services.handle(stream, add(-3), asking()).version == 3
+
+
 def test_a_command_that_changes_nothing_is_accepted_and_writes_nothing(services: CommandHandling) -> None:
     stream, now = uuid4(), datetime.now(UTC)
     receipt = services.handle(stream, Swap(by=NURSE, now=now, at=now, other=uuid4(), points=0), asking())

@@ -66,6 +66,7 @@ DECLARE
                     || int4send(octet_length('{log}')) || convert_to('{log}', 'UTF8') || '\x00000008'::bytea;
     v_claims     text := p_claims;
     v_item       jsonb;
+    v_moved      record;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'the append needs READ COMMITTED' USING ERRCODE = 'AN005';
@@ -81,14 +82,18 @@ BEGIN
         END IF;
     END IF;
 
-    SELECT position, recorded_us INTO v_position, o_recorded_us
-      FROM log.{log}_events ORDER BY position DESC LIMIT 1;
+    SELECT e.position, e.recorded_us,
+           coalesce((SELECT c.clinic_seq FROM log.{log}_events c
+                      WHERE c.clinic_id = p_clinic ORDER BY c.clinic_seq DESC LIMIT 1), 0)
+      INTO v_position, o_recorded_us, v_clinic_seq
+      FROM log.{log}_events e ORDER BY e.position DESC LIMIT 1;
     IF v_position IS NULL THEN
         IF p_names[1] IS DISTINCT FROM 'system.log_opened.v1' THEN
             RAISE EXCEPTION 'the log has not been opened' USING ERRCODE = 'AN004';
         END IF;
         v_position := 0;
         o_recorded_us := 0;
+        v_clinic_seq := 0;
     END IF;
     IF p_clock_us IS NULL THEN
         o_recorded_us := greatest((extract(epoch FROM clock_timestamp()) * 1000000)::bigint, o_recorded_us);
@@ -102,18 +107,16 @@ BEGIN
     o_first := v_position + 1;
     o_versions := '{}';
 
-    FOR i IN 1 .. coalesce(cardinality(p_unchanged), 0) LOOP
-        SELECT version INTO v_version FROM log.{log}_heads WHERE stream_id = p_unchanged[i];
-        IF coalesce(v_version, 0) <> p_unchanged_at[i] THEN
+    IF p_unchanged IS NOT NULL THEN
+        SELECT r.stream, r.seen, r.actual INTO v_moved FROM (
+            SELECT u.stream, u.seen, u.ordinal,
+                   coalesce((SELECT h.version FROM log.{log}_heads h WHERE h.stream_id = u.stream), 0) AS actual
+              FROM unnest(p_unchanged, p_unchanged_at) WITH ORDINALITY AS u (stream, seen, ordinal)
+        ) r WHERE r.actual <> r.seen ORDER BY r.ordinal LIMIT 1;
+        IF FOUND THEN
             RAISE EXCEPTION 'stream conflict' USING ERRCODE = 'AN001', DETAIL = jsonb_build_object(
-                'stream', p_unchanged[i], 'expected', p_unchanged_at[i], 'actual', coalesce(v_version, 0))::text;
+                'stream', v_moved.stream, 'expected', v_moved.seen, 'actual', v_moved.actual)::text;
         END IF;
-    END LOOP;
-
-    IF p_clinic IS NOT NULL THEN
-        SELECT clinic_seq INTO v_clinic_seq
-          FROM log.{log}_events WHERE clinic_id = p_clinic ORDER BY clinic_seq DESC LIMIT 1;
-        v_clinic_seq := coalesce(v_clinic_seq, 0);
     END IF;
 
     v_common := v_tag || int8send(o_recorded_us)
