@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -71,7 +71,7 @@ class RowsQuerySchema(QuestionSchema):
     """The dashboard's parameters, and which figure."""
 
     figure = Text(
-        required=True, longest=200, pattern=r"[A-Za-z0-9_.:-]+",
+        required=True, longest=200,
         metadata={"description": "The figure's path, as in its `href`.", "example": "together.rooms.actual_utilization"},
     )
     cursor = Text(longest=512, pattern=r"[A-Za-z0-9_-]+")
@@ -129,23 +129,35 @@ def _reported(report: Report, connection: Connection, asked: Question) -> msgspe
     return report(connection, asked.clinics, asked.period, as_of=asked.as_of, known_at=asked.known_at)
 
 
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    """The members of a struct, mapping or sequence, each with its step of the path."""
+    if isinstance(value, msgspec.Struct):
+        yield from ((field, getattr(value, field)) for field in value.__struct_fields__)
+    elif isinstance(value, Mapping):
+        yield from ((str(key), inner) for key, inner in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((str(index), inner) for index, inner in enumerate(value))
+
+
+def _figures(value: Any, path: str = "") -> Iterator[tuple[str, Figure | Spread]]:
+    """Every figure of a report by its path."""
+    if isinstance(value, Figure | Spread):
+        yield path, value
+        return
+    for step, inner in _parts(value):
+        yield from _figures(inner, f"{path}.{step}" if path else step)
+
+
 def _shown(value: Any, path: str, rows_at: Callable[[str], str]) -> Any:
     """`value` as JSON; a figure's fact ids become their count and a link."""
+    steps = [(step, inner, f"{path}.{step}" if path else step) for step, inner in _parts(value)]
     if isinstance(value, Figure | Spread):
-        fields_ = {
-            field: _shown(getattr(value, field), f"{path}.{field}", rows_at)
-            for field in value.__struct_fields__ if field not in ("rows", "numerator_rows")
-        }
-        return {**fields_, "rows": {"count": len(value.rows), "href": rows_at(path)}}
-    if isinstance(value, msgspec.Struct):
-        return {
-            field: _shown(getattr(value, field), f"{path}.{field}" if path else field, rows_at)
-            for field in value.__struct_fields__ if path or field not in _SAID_ONCE
-        }
-    if isinstance(value, dict):
-        return {str(key): _shown(inner, f"{path}.{key}", rows_at) for key, inner in value.items()}
+        own = {step: _shown(inner, at, rows_at) for step, inner, at in steps if step not in ("rows", "numerator_rows")}
+        return {**own, "rows": {"count": len(value.rows), "href": rows_at(path)}}
+    if isinstance(value, msgspec.Struct | Mapping):
+        return {step: _shown(inner, at, rows_at) for step, inner, at in steps if path or step not in _SAID_ONCE}
     if isinstance(value, list | tuple):
-        return [_shown(inner, f"{path}.{index}", rows_at) for index, inner in enumerate(value)]
+        return [_shown(inner, at, rows_at) for _, inner, at in steps]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value.isoformat() if isinstance(value, datetime) else msgspec.to_builtins(value)
@@ -177,17 +189,8 @@ def _fixed(asked: Question) -> dict[str, str]:
 
 
 def _figure_at(report: msgspec.Struct, path: str) -> Figure | Spread:
-    found: Any = report
-    for step in path.split("."):
-        if isinstance(found, msgspec.Struct):
-            found = getattr(found, step, None) if step in found.__struct_fields__ else None
-        elif isinstance(found, dict):
-            found = found.get(step)
-        elif isinstance(found, list | tuple) and step.isdigit() and int(step) < len(found):
-            found = found[int(step)]
-        else:
-            found = None
-    if not isinstance(found, Figure | Spread):
+    found = dict(_figures(report)).get(path)
+    if found is None:
         raise Problem(422, "invalid-request", "There is no such figure.", errors=[
             {"pointer": "/figure", "detail": "No figure of this dashboard has that path."}])
     return found
