@@ -19,6 +19,8 @@ from api.fhir.ndjson import Line, files_in, lines_of, sha256_of
 from api.fhir.report import ImportReport
 from api.fhir.spool import Spool
 from domain.kernel import Actor, Command, DomainError, Envelope, Recorded, derived_id
+from domain.patient.erasure import PatientErased
+from domain.patient.records import PatientsMerged, PatientsUnmerged
 from domain.patient.registration import PatientRegistered
 from domain.system import ImportRun
 from services.handling import Receipt, Request
@@ -98,9 +100,10 @@ class FhirImport:
         rows = spool.rows_of(patient.source_id)
         patient_id, moment = self.patient_id(patient), now()
         records = self._log.read_subject(patient_id)
-        registered = any(isinstance(record.event, PatientRegistered) for record in records)
+        standing = _standing(records)
+        registered = standing is not None
         clinic_id = clinic_for(patient)
-        refused = _why_not(patient, registered=registered)
+        refused = _why_not(patient, standing)
         if registered and refused is None:
             report.already["Patient.registered"] += 1
         elif refused is None:
@@ -208,12 +211,28 @@ def _take_clinical(kind: str, resource: dict[str, object], place: str, spool: Sp
             spool.add_reason(source_id, text(resource.get("id")), condition)
 
 
-def _why_not(patient: PatientDraft, *, registered: bool) -> str | None:
+def _standing(records: Sequence[Recorded]) -> str | None:
+    """How our log has the patient: None (not at all), registered, merged or erased."""
+    standing = None
+    for record in records:
+        match record.event:
+            case PatientRegistered() | PatientsUnmerged():
+                standing = "registered"
+            case PatientsMerged():
+                standing = "merged"
+            case PatientErased():
+                return "erased"
+    return standing
+
+
+def _why_not(patient: PatientDraft, standing: str | None) -> str | None:
     """Nobody registers the dead, or those whom the source has put away; of one of ours it is for a person to see."""
+    if standing in ("merged", "erased"):
+        return standing
     if patient.deceased:
-        return "deceased_since_registration" if registered else "deceased"
+        return "deceased_since_registration" if standing else "deceased"
     if not patient.active:
-        return "inactive_since_registration" if registered else "inactive"
+        return "inactive_since_registration" if standing else "inactive"
     return None
 
 

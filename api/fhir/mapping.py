@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -173,7 +174,7 @@ def _observation(resource: dict[str, Any]) -> AnyDraft:
     return reader(resource)
 
 
-def _at(resource: dict[str, Any]) -> Any:
+def _at(resource: dict[str, Any]) -> datetime:
     raw = resource.get("effectiveDateTime") or resource.get("effectiveInstant") or part(
         resource, "effectivePeriod").get("start")
     at = moment(raw)

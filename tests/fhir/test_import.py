@@ -18,6 +18,7 @@ from api.fhir.report import ImportReport
 from domain import clinic
 from domain.diary import PainScored
 from domain.kernel import Actor, Command, Sealed
+from domain.patient.records import MergePatients
 from domain.patient.registration import PatientRegistered
 from domain.patient.screening import ScreeningRecorded
 from domain.system import ImportRun
@@ -233,6 +234,19 @@ def test_one_who_died_after_registration_is_shown_to_a_person(small: Intake, tmp
     report = small.run(write(tmp_path / "second", patient(1, deceasedDateTime="2026-01-01"), pain(1, 5)))
     assert report.unused["Patient.deceased_since_registration"] == 1
     assert small.names()["diary.pain_scored.v1"] == 0
+
+
+def test_a_record_merged_into_another_is_left_to_a_person(small: Intake, tmp_path: Path) -> None:
+    small.run(write(tmp_path / "first", patient(1), patient(2)))
+    registered = [r for r in small.log.read(0, 1_000) if isinstance(r.event, PatientRegistered)]
+    mine, other = (record.stream_id for record in registered)
+    now = Wall().now()
+    merging = MergePatients(by=OWNER, now=now, at=now, survivor_id=other, reason_code="import_duplicate")
+    small.handling.handle(mine, merging, Request(by=OWNER, clinic_id=CLINIC, patient_id=mine))
+    head = small.log.head()
+    report = small.run(write(tmp_path / "second", patient(1), pain(1, 5)))
+    assert report.unused == {"Patient.merged": 1, "Observation.patient_merged": 1}
+    assert small.log.head() == head + 1, "only the run itself"
 
 
 def test_without_the_key_a_record_number_does_not_tell_the_patients_id(small: Intake) -> None:
