@@ -22,6 +22,7 @@ from domain.infusion.departure import (
 )
 from domain.infusion.drug_run import (
     BagHung,
+    ChangeRate,
     GiveBolus,
     HangBag,
     InfusionGiven,
@@ -29,6 +30,7 @@ from domain.infusion.drug_run import (
     InfusionStarted,
     InfusionStoppedEarly,
     PauseInfusion,
+    RateChanged,
     StartInfusion,
     StopInfusion,
 )
@@ -356,6 +358,34 @@ def test_striking_the_order_after_the_start_is_a_breach_of_the_start() -> None:
     strike(visit, DoseOrdered)
     assert [(e.rule, e.entry) for e in visit.all(RuleBreached)] == [
         ("no-dose-order", visit.version_of(InfusionStarted))]
+
+
+def test_struck_vitals_take_their_alert_and_its_answer_along() -> None:
+    visit = visits.running()
+    visit.do("09:35", RecordVitals, vitals=low_spo2())
+    visit.do("09:36", PauseInfusion, reason_code="alert")
+    decision = visit.do("12:00", StrikeEntry, entry=visit.version_of(VitalsRecorded, 2), reason_code="duplicate")
+    assert struck(decision) == [VitalsRecorded.NAME, AlertRaised.NAME, AlertAcknowledged.NAME]
+    assert not visit.state.alerts
+
+
+def test_a_struck_late_fact_takes_along_even_breaches_of_what_others_decide() -> None:
+    visit = visits.ready_to_start()
+    visit.facts = visits.ready_facts(consent_signed_at=None)
+    visit.late("09:20", StartInfusion, now="09:40", rate_mg_per_h=Decimal(25))
+    assert [event.rule for event in visit.all(RuleBreached)] == ["consent-out-of-date"]
+    assert struck(strike(visit, InfusionStarted)) == [InfusionStarted.NAME, RuleBreached.NAME]
+
+
+def test_a_rate_amended_to_nothing_ran_no_time() -> None:
+    """The only stretch turns out to have been at 0 mg/h: no infusion was given."""
+    visit = visits.running()
+    visit.do("09:40", ChangeRate, rate_mg_per_h=Decimal(20), reason_code="titration")
+    visit.do("10:20", StopInfusion)
+    amend(visit, RateChanged, rate_mg_per_h="0")
+    assert given(visit).minutes == Decimal("20.00")
+    amend(visit, RateChanged, occurred_at="2026-03-10T09:20:00-06:00", at="12:01")
+    assert not visit.all(InfusionGiven)
 
 
 def test_a_struck_entry_takes_its_breaches_along() -> None:

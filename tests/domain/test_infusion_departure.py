@@ -140,6 +140,14 @@ def test_the_other_endings_need_no_drug_and_no_time(ending: Any, fields: dict[st
     assert len(visit.all(InfusionGiven)) == 1
 
 
+@pytest.mark.parametrize(("ending", "fields", "early"), ENDINGS)
+def test_an_ending_charted_late_happened_when_it_did(ending: Any, fields: dict[str, Any], early: str) -> None:
+    visit = visits.running()
+    late = visit.late("09:50", ending, now="11:00", **fields)
+    assert {event.occurred_at for event in late.events} == {clock("09:50")}
+    assert visit.all(InfusionGiven)[0].minutes == Decimal("30.00")
+
+
 def test_an_ending_answers_the_open_alerts() -> None:
     visit = visits.running()
     visit.do("09:35", RecordVitals, vitals=visits.msgspec.structs.replace(FINE, spo2_percent=80))

@@ -209,6 +209,14 @@ def test_countersigning_late_is_accepted_and_marked() -> None:
     assert late.events[1].rule == "countersigned-late"
 
 
+def test_a_countersignature_in_time_but_charted_late_is_in_time() -> None:
+    visit = visits.checked()
+    visit.do("09:10", OrderDose, **order_fields(**VERBAL))
+    order = {"order_id": ORDER, "prescriber_id": DOCTOR}
+    visit.refused(NoSuchOrder, "09:08", CountersignOrder, now="10:00", late_reason="late", by=BY_DOCTOR, **order)
+    assert len(visit.late("15:00", CountersignOrder, now="+1 10:00", by=BY_DOCTOR, **order).events) == 1
+
+
 def test_only_a_licensed_prescriber_countersigns_and_only_a_verbal_order() -> None:
     visit = visits.checked()
     visit.do("09:10", OrderDose, **order_fields(**VERBAL))
