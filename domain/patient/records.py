@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from domain.kernel import Code, Command, Decision, DomainError, Event, Secret
+from domain.kernel import Claim, Code, Command, Decision, DomainError, Event, Release, Secret
 from domain.patient.state import Facts, RecordErased, RequestNotFound, State, require_new, require_record
 from domain.vocabulary.reasons import AMENDMENT_DENIED, MERGE, RECORD_SCOPES, RESTRICTIONS, UNMERGE
 from domain.vocabulary.term import require
@@ -138,7 +138,8 @@ def decide_merge(state: State, command: MergePatients | UnmergePatients, facts: 
         require(command.reason_code, UNMERGE, "/reason_code")
         return Decision((PatientsUnmerged(
             occurred_at=at, late_reason=command.late_reason, survivor_id=survivor_id,
-            reason_code=command.reason_code),))
+            reason_code=command.reason_code),), releases=(Release(
+                resource=merged_into(survivor_id), holder=f"patient:{state.stream_id}"),))
     require_record(state)
     require(command.reason_code, MERGE, "/reason_code")
     other = facts.survivor
@@ -153,7 +154,15 @@ def decide_merge(state: State, command: MergePatients | UnmergePatients, facts: 
     if facts.open_course and other.open_course:
         raise BothHaveOpenCourses(survivor_id=str(survivor_id))
     return Decision((PatientsMerged(
-        occurred_at=at, late_reason=command.late_reason, survivor_id=survivor_id, reason_code=command.reason_code),))
+        occurred_at=at, late_reason=command.late_reason, survivor_id=survivor_id, reason_code=command.reason_code),),
+        claims=(Claim(
+            resource=merged_into(survivor_id), holder=f"patient:{state.stream_id}", starts=at, ends=None, enforce=False,
+        ),))
+
+
+def merged_into(survivor_id: UUID) -> str:
+    """The claim that tells which records were merged into this one (held by `patient:<duplicate>`)."""
+    return f"merged-into:{survivor_id}"
 
 
 def decide_amendment_request(state: State, command: RequestAmendment | AcceptAmendment | DenyAmendment) -> Decision:

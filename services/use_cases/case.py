@@ -11,6 +11,7 @@ from uuid import UUID
 from domain import clinic, diary, staff
 from domain.kernel import Claim, Command, Decision, DomainError, Event, Recorded, Role, derived_id
 from domain.patient import patient
+from domain.patient.records import merged_into
 from domain.patient.state import State as PatientState
 from domain.patient.state import require_record
 from services.handling import Aggregate, Load, NotFound, Plan, Request
@@ -97,6 +98,18 @@ def taken_in(load: Load, patient_id: UUID, request: Request) -> PatientState:
     return state
 
 
+def merged_records(reader: Reader, patient_id: UUID) -> list[UUID]:
+    """The records merged into this one, directly or through another."""
+    found: list[UUID] = []
+    wanted = [patient_id]
+    while wanted:
+        held = (claim.holder.partition(":") for claim in reader.claims_on(merged_into(wanted.pop())))
+        here = [UUID(identity) for kind, _, identity in held if kind == "patient"]
+        wanted += [one for one in here if one not in found]
+        found += [one for one in here if one not in found]
+    return found
+
+
 def diary_of(patient_id: UUID) -> UUID:
     """The patient's one diary."""
     return derived_id("diary", patient_id)
@@ -174,6 +187,6 @@ def held_by(reader: Reader, resource: str, at: datetime, kind: str, but: UUID | 
 
 __all__ = [
     "AUTHORISERS", "Case", "DomainError", "InOrder", "Planned", "Reader", "Steps", "acting_clinic", "cared_for",
-    "clinic_known", "clinic_state", "diary_of", "diary_state", "held_by", "local_day", "nurses_here",
+    "clinic_known", "clinic_state", "diary_of", "diary_state", "held_by", "local_day", "merged_records", "nurses_here",
     "prescribes_here", "staff_state", "taken_in",
 ]

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from domain import clinic, course, day_sheet, diary, drug_lot
 from domain.corrections import AmendEntry, StrikeEntry
+from domain.course.state import GivenInfusion
 from domain.infusion import arrival, departure, drug_run, order, visit
 from domain.infusion.rules import is_late
 from domain.kernel import Code, Command
@@ -38,6 +39,7 @@ from services.use_cases.case import (
     diary_state,
     held_by,
     local_day,
+    merged_records,
     staff_state,
     taken_in,
 )
@@ -102,7 +104,8 @@ class Charting:
             whose = patient.as_of(whose, command.at)
         entries = diary_state(load, patient_id, checked=checked)
         started_at = state.run.started_at or command.at
-        before = [one for one in entries.other_infusions(visit_id) if one.drug_started_at < started_at]
+        others = [*entries.other_infusions(visit_id), *self._of_merged(patient_id, command, load)]
+        before = [one for one in others if one.drug_started_at < started_at]
         plan: course.State | None = None if course_id is None else load(course, course_id, checked=checked).state
         facts = visit.Facts(
             clinic_id=here.stream_id, timezone=here.timezone, protocol=here.protocol,
@@ -121,6 +124,15 @@ class Charting:
             sex=whose.sex if whose.sex in ("female", "male") else None,
         )
         return _weighed(facts, entries, plan, state.arrived_at or command.at)
+
+    def _of_merged(self, patient_id: UUID, command: Command, load: Load) -> list[GivenInfusion]:
+        """Infusions of records merged into this one: the same body had the drug, whichever record it is in."""
+        if not isinstance(command, GIVES_DRUG):
+            return []
+        return [
+            one.infusion for merged in merged_records(self.reader, patient_id)
+            for one in diary_state(load, merged).noted
+        ]
 
     def _rooms(
         self, visit_id: UUID, state: visit.State, command: Command, here: clinic.State
@@ -157,6 +169,9 @@ INTENTIONS = (
     drug_run.ChangeRate, departure.DischargePatient,
 )
 """What is refused when unsafe: the facts read for it must not have moved by the time it is saved."""
+
+GIVES_DRUG = (order.OrderDose, drug_run.StartInfusion, drug_run.GiveBolus)
+"""What must know when the patient last had the drug, also under a record that was merged since."""
 
 ONE_VISIT_AT_A_TIME = (arrival.ArrivePatient, drug_run.StartInfusion)
 

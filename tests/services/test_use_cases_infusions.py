@@ -14,6 +14,7 @@ from domain.corrections import AmendEntry, StrikeEntry
 from domain.drug_lot.draws import VisitStillRunning
 from domain.infusion import departure, drug_run
 from domain.kernel import DomainError, derived_id
+from domain.patient import records
 from services.handling import CommandHandling, Idempotency, NotFound
 from services.log import ClaimConflict
 from services.use_cases import use_cases
@@ -226,6 +227,28 @@ def test_a_second_infusion_within_a_day_is_over_the_soft_limit(
     with pytest.raises(DomainError) as refused:
         practice.start(infusion_id, "series")
     assert refused.value.code in ("dose-limit-needs-reason", "second-infusion-same-day", "too-soon-after-last")
+
+
+def test_an_infusion_of_a_merged_record_counts_for_the_one_that_is_left(
+    practice: Practice, patient_id: UUID, course_id: UUID, running: UUID
+) -> None:
+    """The same body had the drug two hours ago, whichever of its two records says so, and through two merges too."""
+    practice.do(running, drug_run.StopInfusion)
+    practice.leave(running)
+    practice.do(course_id, course.CloseCourse, by=practice.actor("prescriber"), reason_code="patients_choice")
+    between, survivor = practice.patient(), practice.patient()
+    for merged, into in ((patient_id, between), (between, survivor)):
+        practice.do(merged, records.MergePatients, by=practice.actor("manager"), survivor_id=into,
+                    reason_code="duplicate")
+    practice.wait(hours=2)
+    again = practice.arrive(survivor, practice.course(survivor))
+    practice.ready(again)
+    with pytest.raises(DomainError) as refused:
+        practice.start(again)
+    assert refused.value.code == "dose-limit-needs-reason"
+    practice.do(between, records.UnmergePatients, by=practice.actor("manager"), survivor_id=survivor,
+                reason_code="different_people")
+    practice.start(again)
 
 
 def test_an_infusion_struck_as_the_wrong_patients_is_struck_in_the_diary_too(
