@@ -8,12 +8,10 @@ and keeping refusals.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from re import compile as pattern
-from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -298,7 +296,9 @@ def harmless(data: Mapping[str, Any]) -> dict[str, str]:
     for name, value in data.items():
         if isinstance(value, bool | int | float | Decimal | UUID | date | datetime | timedelta):
             kept[name] = value.isoformat() if isinstance(value, date | datetime) else str(value)
-        elif isinstance(value, str) and _CODE.fullmatch(value):
+        elif isinstance(value, list | tuple) and all(isinstance(one, str) and _CODE.fullmatch(one) for one in value):
+            kept[name] = ",".join(value)
+        elif isinstance(value, str) and all(_CODE.fullmatch(one) for one in value.split(",")):
             kept[name] = value
     return kept
 
@@ -308,28 +308,37 @@ _Key = tuple[int, Any]
 
 
 class _StateCache:
-    """Least recently used folded states; bounded."""
+    """Recently used folded states, in two generations: when the young one is full it becomes the old one.
+
+    Bounded by `size`. No lock: single dict operations are atomic, and a state that is lost or late costs a read.
+    """
 
     def __init__(self, size: int) -> None:
-        self._size = size
-        self._states: OrderedDict[_Key, Loaded] = OrderedDict()
-        self._lock = Lock()
+        self._half = max(1, size // 2)
+        self._young: dict[_Key, Loaded] = {}
+        self._old: dict[_Key, Loaded] = {}
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
 
     def get(self, aggregate: Any, stream_id: UUID) -> Loaded | None:
         key = (stream_id.int, aggregate)
-        with self._lock:
-            loaded = self._states.get(key)
+        loaded = self._young.get(key)
+        if loaded is None:
+            loaded = self._old.get(key)
             if loaded is not None:
-                self._states.move_to_end(key)
-            return loaded
+                self._keep(key, loaded)
+        return loaded
 
     def put(self, aggregate: Any, stream_id: UUID, loaded: Loaded) -> None:
         """Keeps the newest: a slower thread never puts an older version over a newer one."""
         key = (stream_id.int, aggregate)
-        with self._lock:
-            known = self._states.get(key)
-            if known is None or known.version <= loaded.version:
-                self._states[key] = loaded
-                self._states.move_to_end(key)
-            if len(self._states) > self._size:
-                self._states.popitem(last=False)
+        known = self._young.get(key) or self._old.get(key)
+        if known is None or known.version <= loaded.version:
+            self._keep(key, loaded)
+
+    def _keep(self, key: _Key, loaded: Loaded) -> None:
+        young = self._young
+        young[key] = loaded
+        if len(young) > self._half:
+            self._old, self._young = young, {}

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import BoundedSemaphore
+from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
 from services.log.shapes import LogUnavailable
@@ -35,7 +35,9 @@ class Connections(Generic[C]):
     def _start_afresh(self) -> None:
         self._pid = os.getpid()
         self._idle: deque[C] = deque()
-        self._free = BoundedSemaphore(self._limit)
+        self._free: SimpleQueue[None] = SimpleQueue()
+        for _ in range(self._limit):
+            self._free.put(None)
 
     @contextmanager
     def lend(self) -> Iterator[C]:
@@ -47,8 +49,10 @@ class Connections(Generic[C]):
             self._abandoned = self._idle
             self._start_afresh()
         free = self._free
-        if not free.acquire(timeout=self._wait_s):
-            raise LogUnavailable("all database connections are busy")
+        try:
+            free.get(timeout=self._wait_s)
+        except Empty:
+            raise LogUnavailable("all database connections are busy") from None
         try:
             try:
                 connection = self._idle.pop()
@@ -64,7 +68,7 @@ class Connections(Generic[C]):
                 raise
             self._idle.append(connection)
         finally:
-            free.release()
+            free.put(None)
 
     def close(self) -> None:
         """Closes what is idle; what is lent is closed or kept by its borrower."""

@@ -109,17 +109,20 @@ class LogRecorder(PostgresApplicationRecorder):
     # --- writing ---
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        """One statement, one commit, one round trip. `commit` is a `Commit`; its result is set.
+        """One statement, one commit, one round trip. `commit` is a `Commit`, and its result is set; ids are for the library.
 
         Raises StreamConflict (an IntegrityError), ClaimConflict, WrongLogMode, LogUnavailable.
         """
-        commit: Commit = kwargs.get("commit") or plain_commit(stored_events)
+        asked: Commit | None = kwargs.get("commit")
+        commit = asked or plain_commit(stored_events)
         parameters = wire.parameters_of(commit, stored_events)
         commit.result = self._attempt(
             lambda connection: wire.append(connection, self.log, parameters),
             lambda connection: self._already_written(connection, commit, stored_events),
         )
-        return None if commit.result.replayed else range(commit.result.first, commit.result.last + 1)
+        if asked is not None or commit.result.replayed:
+            return None
+        return range(commit.result.first, commit.result.last + 1)
 
     def insert_all(self, work: Sequence[tuple[Commit, Sequence[StoredEvent]]]) -> None:
         """Several appends in one transaction, so one flush to disk (group commit). All or none."""

@@ -28,8 +28,12 @@ class SealBroken(LogError):
 
 def associated_data(*, stream_id: UUID, version: int, name: str, field: str, owner: UUID, key_id: str) -> bytes:
     """Everything a sealed field is bound to, length-prefixed."""
-    parts = [b"anodyne/seal/1", stream_id.bytes, name.encode(), field.encode(), owner.bytes, key_id.encode()]
-    return b"".join([_length(len(part)) + part for part in parts]) + _number(8, version)
+    named, fielded, keyed = name.encode(), field.encode(), key_id.encode()
+    return b"".join((
+        b"\x00\x00\x00\x0eanodyne/seal/1\x00\x00\x00\x10", stream_id.bytes, _length(len(named)), named,
+        _length(len(fielded)), fielded, b"\x00\x00\x00\x10", owner.bytes, _length(len(keyed)), keyed,
+        _number(8, version),
+    ))
 
 
 class DataKey:

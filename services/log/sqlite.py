@@ -112,9 +112,12 @@ class LogRecorder(SQLiteApplicationRecorder):
         self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
         """Inside the transaction; the same steps in the same order as log.<log>_append."""
-        commit: Commit = kwargs.get("commit") or plain_commit(stored_events)
+        asked: Commit | None = kwargs.get("commit")
+        commit = asked or plain_commit(stored_events)
         commit.result = _Appending(self.log, c.sqlite_cursor, commit, self.insert_events_statement).run(stored_events)
-        return None if commit.result.replayed else range(commit.result.first, commit.result.last + 1)
+        if asked is not None or commit.result.replayed:
+            return None
+        return range(commit.result.first, commit.result.last + 1)
 
     def insert_all(self, work: Sequence[tuple[Commit, Sequence[StoredEvent]]]) -> None:
         """Several appends in one transaction (group commit). All or none."""

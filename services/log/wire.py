@@ -32,6 +32,7 @@ _NOT_PREPARED = b"26000"
 _int4 = Struct("!i").pack
 _int8 = Struct("!q").pack
 _array_head = Struct("!iiiii").pack
+_array_of_one = Struct("!iiiiii").pack
 _element = Struct("!ii").pack
 _length = Struct("!i").pack
 _unpack_int4 = Struct("!i").unpack
@@ -100,6 +101,8 @@ def parameters_of(commit: Commit, stored_events: Sequence[StoredEvent]) -> list[
 
 
 def _array(element_type: int, values: Sequence[bytes]) -> bytes:
+    if len(values) == 1:
+        return _array_of_one(1, 0, element_type, 1, 1, len(values[0])) + values[0]
     if not values:
         return Struct("!iii").pack(0, 0, element_type)
     parts = [_array_head(1, 0, element_type, len(values), 1)]
