@@ -74,6 +74,24 @@ def disable_user(output: Output, name: str) -> None:
     output.result({"user_id": user_id, "state": "disabled"}, f"{name} and all their keys are stopped")
 
 
+@user.command("pin")
+@click.argument("name")
+@click.option("--pin", prompt="PIN (the person types it themselves)", hide_input=True, confirmation_prompt=True,
+              envvar="ANODYNE_PIN", help="Better left out: then it is asked for and stands in no shell history.")
+@speaks
+def set_pin(output: Output, name: str, pin: str) -> None:
+    """Set the PIN by which a member of staff witnesses waste and breakage of a controlled drug."""
+    with _registry() as registry:
+        user_id = _user_id(registry, name)
+        if not any(one["user_id"] == user_id and one["staff_id"] for one in registry.users()):
+            raise Failed(f"{name} is no member of staff", code="no-staff", hint="anodyne user create NAME --staff ID")
+        try:
+            registry.set_pin(user_id, pin)
+        except ValueError as error:
+            raise AskedWrongly(str(error), code="bad-pin") from error
+    output.result({"user_id": user_id}, f"the PIN of {name} is set")
+
+
 # --- keys ----------------------------------------------------------------------------------------
 
 

@@ -146,6 +146,19 @@ def test_a_user_is_made_once_and_can_be_disabled(migrated: Run) -> None:
     assert answer(migrated("user", "list", "--json"))[0]["state"] == "disabled"
 
 
+def test_a_member_of_staff_gets_the_pin_that_witnesses_waste(migrated: Run, home: Path) -> None:
+    """Without it nobody could witness anything over the API."""
+    done(migrated("user", "create", "Ann", "--staff", str(CLINIC)))
+    done(migrated("user", "create", "Desk"))
+    assert "PIN of Ann is set" in done(migrated("user", "pin", "Ann", "--pin", "135790"))
+    assert "at least 4 digits" in refused(migrated("user", "pin", "Ann", "--pin", "12x4"), 2)
+    assert "no member of staff" in refused(migrated("user", "pin", "Desk", "--pin", "135790"), 1)
+    with sqlite3.connect(home / "views.sqlite3") as views:
+        (kept,) = views.execute("SELECT pin_hash FROM ops_users WHERE pin_hash IS NOT NULL").fetchone()
+    assert kept.startswith("$argon2id$")
+    assert "135790" not in kept
+
+
 # --- projections ---------------------------------------------------------------------------------
 
 
