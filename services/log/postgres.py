@@ -109,7 +109,7 @@ class LogRecorder(PostgresApplicationRecorder):
     # --- writing ---
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        """One statement, one commit, one round trip. `commit` is a `Commit`, its result is set; ids are for the library.
+        """One statement, one commit, one round trip. Sets the result of `commit`; the ids are for the library.
 
         Raises StreamConflict (an IntegrityError), ClaimConflict, WrongLogMode, LogUnavailable.
         """
