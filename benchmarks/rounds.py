@@ -25,17 +25,23 @@ class Outcome:
         """Median of the round-by-round ratios."""
         return statistics.median(a / b for a, b in zip(self.figures[ours], self.figures[theirs], strict=True))
 
-    def spread(self, name: str) -> str:
-        """`median (lowest-highest)`."""
+    def spread(self, name: str, digits: int = 0) -> str:
+        """`median (lowest-highest) unit`."""
         values = self.figures[name]
-        return f"{statistics.median(values):,.0f} ({min(values):,.0f}-{max(values):,.0f})"
+        low, middle, high = (f"{one:,.{digits}f}" for one in (min(values), statistics.median(values), max(values)))
+        return f"{middle} ({low}-{high}) {self.unit}"
+
+
+def tell(text: str) -> None:
+    """A line of progress for the person waiting."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def interleaved(contenders: Mapping[str, Callable[[], float]], unit: str, rounds: int = ROUNDS) -> Outcome:
-    """Runs each contender once per round, in turn; a contender returns its figure (higher is better)."""
+    """Runs each contender once per round, in turn; a contender returns its figure."""
     figures: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds):
         for name, run in contenders.items():
             figures[name].append(run())
-            print(f"  round {number + 1}/{rounds} {name}: {figures[name][-1]:,.1f} {unit}", file=sys.stderr)
+            tell(f"  round {number + 1}/{rounds}  {name}: {figures[name][-1]:,.1f} {unit}")
     return Outcome(figures, unit)
