@@ -205,5 +205,6 @@ def key_registry(settings: Settings, services: Services, read_side: ReadSide) ->
         )
 
     return KeyRegistry(
-        read_side.database.reads, prefix=settings.key_prefix, announce=announce, cache_seconds=settings.key_cache_seconds
+        read_side.database.reads, prefix=settings.key_prefix, announce=announce,
+        cache_seconds=settings.key_cache_seconds,
     )

@@ -17,7 +17,7 @@ from environs import Env
 
 __all__ = ["EXAMPLE_SECRET", "InsecureSettings", "Settings"]
 
-EXAMPLE_SECRET = "change-me-to-at-least-32-random-characters"
+EXAMPLE_SECRET = "change-me-to-at-least-32-random-characters"  # noqa: S105  (it is refused, not used)
 """What `.env.example` shows. A start in production with this value is refused."""
 
 MINIMUM_SECRET_LENGTH = 32

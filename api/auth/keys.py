@@ -108,7 +108,9 @@ class KeyRegistry(PinMixin):
         """Stops the user and all their keys; raises `UnknownUser`."""
         with self._engine.begin() as connection:
             changed = connection.execute(
-                update(USERS).where(USERS.c.user_id == user_id, USERS.c.disabled_us.is_(None)).values(disabled_us=_now_us())
+                update(USERS)
+                .where(USERS.c.user_id == user_id, USERS.c.disabled_us.is_(None))
+                .values(disabled_us=_now_us())
             )
         if changed.rowcount == 0:
             raise UnknownUser(user_id)
@@ -137,7 +139,8 @@ class KeyRegistry(PinMixin):
         now_us = _now_us()
         self._announce(
             PermissionChanged(
-                occurred_at=_moment(now_us), principal=f"key:{key_id}", change="key_created", role=role, clinics=clinic_ids or ()
+                occurred_at=_moment(now_us), principal=f"key:{key_id}", change="key_created", role=role,
+                clinics=clinic_ids or (),
             )
         )
         with self._engine.begin() as connection:
@@ -166,12 +169,15 @@ class KeyRegistry(PinMixin):
         """Stops a key (other processes follow within their cache time). False: no such key, or revoked before."""
         with self._engine.begin() as connection:
             changed = connection.execute(
-                update(API_KEYS).where(API_KEYS.c.key_id == key_id, API_KEYS.c.revoked_us.is_(None)).values(revoked_us=_now_us())
+                update(API_KEYS)
+                .where(API_KEYS.c.key_id == key_id, API_KEYS.c.revoked_us.is_(None))
+                .values(revoked_us=_now_us())
             )
         if changed.rowcount == 0:
             return False
         self._cache.clear()
-        self._announce(PermissionChanged(occurred_at=datetime.now(UTC), principal=f"key:{key_id}", change="key_revoked"))
+        now = datetime.now(UTC)
+        self._announce(PermissionChanged(occurred_at=now, principal=f"key:{key_id}", change="key_revoked"))
         return True
 
     def authenticate(self, text: str) -> Principal | None:

@@ -32,7 +32,9 @@ def register(app: Flask, limiter: Limiter) -> None:
         if permit is None:
             raise not_found()
         if not policy.allows(permit, principal.role, principal.scopes):
-            raise Problem(403, "not-permitted", f"The role {principal.role} may not do this, or the key's scopes do not.")
+            raise Problem(
+                403, "not-permitted", f"The role {principal.role} may not do this, or the key's scopes do not."
+            )
 
 
 def _authenticate(limiter: Limiter) -> Principal:

@@ -54,7 +54,7 @@ def _clear(record: Recorded) -> dict[str, Any]:
     for name in secret_fields(type(record.event)):
         value = payload.get(name)
         if isinstance(value, dict) and "secret" not in value:
-            payload[name] = {each: WITHHELD for each in value}
+            payload[name] = dict.fromkeys(value, WITHHELD)
         elif value is not None:
             payload[name] = WITHHELD
     return payload
@@ -73,7 +73,7 @@ class CloudEventSchema(Schema):
     sequence = fields.String(required=True, metadata={"description": "Position in the log.", "pattern": "^[0-9]+$"})
     prevsequence = fields.String(
         required=True,
-        metadata={"description": "Sequence of the item before it under the same filter; 0: none.", "pattern": "^[0-9]+$"},
+        metadata={"description": "That of the item before it under the same filter; 0: none.", "pattern": "^[0-9]+$"},
     )
     recordedtime = fields.AwareDateTime(required=True, metadata={"description": "When it entered the log."})
     authcontext = fields.String(required=True, metadata={"description": "Role and id of who acted."})

@@ -1,8 +1,8 @@
 """Command endpoints by table: path, command, where its stream is found, an example. One view serves them all.
 
 A view here translates only: schema in, `services.handling.handle`, receipt out. The order of refusals: 401, 403,
-body (400, 413, 415, 422), Idempotency-Key (400), If-Match (400, 428), what may be seen (404), the rules (409, 412, 422).
-Before a 404 or 412 the idempotency row is consulted, so that a retry of something that succeeded gets its first answer.
+body (400, 413, 415, 422), Idempotency-Key (400), If-Match (400, 428), what may be seen (404), the rules (409, 412,
+422). Before a 404 or 412 the idempotency row is consulted, so that a retry of what succeeded gets its first answer.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class CommandEndpoint:
 
     `new_ids` are ids the caller may leave to the server, `from_path` are command fields taken from the path,
     `local_moments` may be given in the clinic's wall clock, `fills` are values that the services work out whatever
-    a caller would say, `extra` are fields beside the command's own that `before` checks. `link` is where the thing can be read afterwards, with the receipt's id as `{id}`.
+    a caller would say, `extra` are fields beside the command's own that `before` checks. `link` is where the thing
+    can be read afterwards, with the receipt's id as `{id}`.
     """
 
     name: str

@@ -33,7 +33,7 @@ def ready() -> Response:
     try:
         checks["log_position"] = parts.services.log.head()
         checks["log"] = "ok"
-    except Exception as error:  # noqa: BLE001  whatever it is, we are not ready
+    except Exception as error:
         _log.warning("not ready", check="log", error=type(error).__name__)
         checks["log"] = "unreachable"
     try:
@@ -43,7 +43,7 @@ def ready() -> Response:
             for one in found
         }
         checks["views"] = _standing(found, parts.settings.ready_lag_seconds)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         _log.warning("not ready", check="views", error=type(error).__name__)
         checks["views"] = "unreachable"
     is_ready = checks["log"] == "ok" and checks["views"] == "ok"

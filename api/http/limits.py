@@ -37,7 +37,7 @@ class Limiter:
             raise _too_many(seconds)
 
     def count_failure(self) -> None:
-        """Counts a request with a wrong key (it cost a look-up), by address; raises `Problem` 429 when there were too many."""
+        """Counts a request with a wrong key (it cost a look-up), by address; raises `Problem` 429 after too many."""
         address = request.remote_addr or "-"
         if not self._limiter.hit(self._failures, "failed", address):
             window = self._limiter.get_window_stats(self._failures, "failed", address)

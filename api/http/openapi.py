@@ -1,7 +1,8 @@
 """The OpenAPI document: flask-smorest's, finished with what it cannot say.
 
 Every operation gets its errors as `application/problem+json` (flask-smorest says application/json), the headers it
-takes and gives, the key it needs, and examples. `anodyne docs openapi` prints it; a test compares `docs/openapi.json` with it.
+takes and gives, the key it needs, and examples. `anodyne docs openapi` prints it; a test compares `docs/openapi.json`
+with it.
 """
 
 from __future__ import annotations

@@ -8,9 +8,11 @@ default for it. marshmallow works at the edge only, never per event.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import cache
+from inspect import get_annotations
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 from uuid import UUID
@@ -40,7 +42,9 @@ LONGEST_LIST = 200
 LONGEST_CODE = 64
 LONGEST_TEXT = 4000
 
-_NEVER_NEGATIVE = ("_mg", "_kg", "_cm", "_ml", "_mg_per_h", "_mg_per_kg", "_mg_per_ml", "_percent", "_cents", "_minutes")
+_NEVER_NEGATIVE = (
+    "_mg", "_kg", "_cm", "_ml", "_mg_per_h", "_mg_per_kg", "_mg_per_ml", "_percent", "_cents", "_minutes",
+)  # fmt: skip
 
 
 def command_schema(
@@ -102,7 +106,7 @@ def struct_schema(struct: type[msgspec.Struct]) -> type[Schema]:
 def _annotation(struct: type, name: str) -> str:
     """The annotation as written: `Code` and `str` are the same type but not the same thing to a reader."""
     for cls in struct.__mro__:
-        written = cls.__dict__.get("__annotations__", {}).get(name)
+        written = get_annotations(cls).get(name)
         if written is not None:
             return str(written)
     return ""
@@ -134,7 +138,7 @@ def _plain_field(kind: Any, written: str, name: str, common: dict[str, Any]) -> 
         return _dict_field(kind, written, name, common)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return fields.Nested(struct_schema(kind), **common)
-    makers = {
+    makers: dict[Any, Callable[..., fields.Field[Any]]] = {
         bool: StrictBoolean, UUID: StrictId, datetime: AwareMoment, date: LocalDate, time: LocalTime,
     }
     if kind in makers:

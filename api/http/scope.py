@@ -21,18 +21,17 @@ from flask import request
 from api.http.context import principal, wired
 from api.http.idempotency import CLINIC_HEADER, id_for
 from api.http.problems import Problem, not_found
-from domain import clinic, course, day_sheet, diary, drug_lot, staff
-from domain.infusion import visit
+from domain import clinic, course
 from domain.kernel import derived_id
 from domain.patient import patient
 from services.handling import Loaded
 from services.log import Idempotency
 
 __all__ = [
-    "ASK_FOR_THE_CLINIC", "Call", "Origin", "Origins", "Place", "check_references", "clinic_state", "course_state", "new_clinic", "new_course",
-    "new_lot", "new_patient", "new_staff", "new_visit", "of_clinic", "of_course", "of_diary", "of_lot", "of_patient",
-    "of_sheet", "of_staff", "of_visit", "patient_state", "see_clinic", "see_lot", "see_patient", "see_staff", "see_visit", "sheet_id",
-    "timezone_of",
+    "ASK_FOR_THE_CLINIC", "Call", "Origin", "Origins", "Place", "check_references", "clinic_state", "course_state",
+    "new_clinic", "new_course", "new_lot", "new_patient", "new_staff", "new_visit", "of_clinic", "of_course",
+    "of_diary", "of_lot", "of_patient", "of_sheet", "of_staff", "of_visit", "patient_state", "see_clinic",
+    "see_lot", "see_patient", "see_staff", "see_visit", "sheet_id", "timezone_of",
 ]
 
 

@@ -99,9 +99,11 @@ RAW: list[tuple[bytes, str, int]] = [
     (b"{", "application/json", 400), (b'{"score": NaN}', "application/json", 400),
     (b'{"score": Infinity}', "application/json", 400), (b'{"score": 1, "score": 2}', "application/json", 400),
     (b'{"score": 1}\xff', "application/json", 400), (b'\xef\xbb\xbf{"score": 1}', "application/json", 400),
-    ('{"score": 1}'.encode("utf-16"), "application/json", 400), (b'{"score": ' + b"9" * 6000 + b"}", "application/json", 400),
+    ('{"score": 1}'.encode("utf-16"), "application/json", 400),
+    (b'{"score": ' + b"9" * 6000 + b"}", "application/json", 400),
     (b'{"a":' * 20000 + b"1" + b"}" * 20000, "application/json", 400), (b'{"score": 1}', "text/json", 415),
-    (b'{"score": 1}', "application/xml", 415), (b'{"score": 1}', "", 415), (b"score=1", "application/x-www-form-urlencoded", 415),
+    (b'{"score": 1}', "application/xml", 415), (b'{"score": 1}', "", 415),
+    (b"score=1", "application/x-www-form-urlencoded", 415),
     (b'{"score": 1, "x": "' + b"a" * 300_000 + b'"}', "application/json", 413),
 ]  # fmt: skip
 
@@ -111,8 +113,9 @@ def test_a_body_that_is_no_json_object(lived: World, raw: bytes, content_type: s
     """Malformed, broken UTF-8, NaN, names given twice, too deep, too large, not JSON: each its own status."""
     head = lived.services.log.head()
     headers = {
-        "Authorization": f"Bearer {lived.key_for('nurse')}", "Idempotency-Key": str(uuid4()), "Content-Type": content_type,
-    }
+        "Authorization": f"Bearer {lived.key_for('nurse')}", "Idempotency-Key": str(uuid4()),
+        "Content-Type": content_type,
+    }  # fmt: skip
     answer = lived.client.post(_filled(lived, f"{DIARY}/pain"), data=raw, headers=headers)
     assert answer.status_code == status, answer.text
     assert answer.content_type == "application/problem+json"

@@ -70,7 +70,8 @@ def test_a_dashboard_waits_for_the_position_asked(lived: World) -> None:
     position = int(written.headers["Anodyne-Position"])
     url = f"/v1/dashboards/outcomes?min_position={position}"
     behind = lived.get(url, "manager", "A")
-    assert (behind.status_code, behind.get_json()["code"], behind.headers["Retry-After"]) == (503, "read-side-behind", "1")
+    assert (behind.status_code, behind.get_json()["code"]) == (503, "read-side-behind")
+    assert behind.headers["Retry-After"] == "1"
     lived.caught_up()
     assert lived.get(url, "manager", "A").status_code == 200
     assert lived.get("/v1/dashboards/outcomes?min_position=999999999", "manager", "A").status_code == 422

@@ -12,7 +12,9 @@ from projections.engine.engine import ProjectionEngine
 from services.log import EventLog, LogUnavailable
 from tests.api.world import World
 
-PATHS = ["/healthz/live", "/healthz/ready", "/docs", "/openapi.json", "/metrics", "/v1/clinics", "/v1/nothing", "/nothing"]
+PATHS = [
+    "/healthz/live", "/healthz/ready", "/docs", "/openapi.json", "/metrics", "/v1/clinics", "/v1/nothing", "/nothing",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -48,7 +50,9 @@ def test_other_methods_are_405_with_allow(lived: World, method: str) -> None:
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
 
-@pytest.mark.parametrize("path", ["/v1/clinics/not-a-uuid", "/v1/clinics/%00", "/v1/clinics/%ff%fe", "/v1/../etc/passwd"])
+@pytest.mark.parametrize(
+    "path", ["/v1/clinics/not-a-uuid", "/v1/clinics/%00", "/v1/clinics/%ff%fe", "/v1/../etc/passwd"]
+)
 def test_odd_paths_are_404(lived: World, path: str) -> None:
     """Not 400, not 500."""
     owner = {"Authorization": f"Bearer {lived.keys['owner', 'all']}"}

@@ -15,7 +15,9 @@ from api.http import examples as ex
 from tests.api.world import World
 
 
-def _all(world: World, query: str = "", role: str = "integrator", at: str = "A", limit: int = 13) -> list[dict[str, Any]]:
+def _all(
+    world: World, query: str = "", role: str = "integrator", at: str = "A", limit: int = 13
+) -> list[dict[str, Any]]:
     """Every item, page by page, as a client would."""
     found: list[dict[str, Any]] = []
     after = ""
@@ -91,8 +93,8 @@ def test_a_number_is_a_cursor_too(lived: World) -> None:
 
 
 @pytest.mark.parametrize("query", [
-    "?after=%21%21", "?after=999999999", "?after=AAAA", "?limit=0", "?limit=1001", "?wait=31", "?types=", "?types=no.such",
-    "?types=access.*", "?clinic=x", "?nothing=1",
+    "?after=%21%21", "?after=999999999", "?after=AAAA", "?limit=0", "?limit=1001", "?wait=31", "?types=",
+    "?types=no.such", "?types=access.*", "?clinic=x", "?nothing=1",
 ])  # fmt: skip
 def test_a_wrong_question_is_refused(lived: World, query: str) -> None:
     """422 with a pointer; a cursor from beyond the end is no silent wait."""

@@ -35,7 +35,8 @@ def registry(engine: Engine, announced: list[PermissionChanged]) -> KeyRegistry:
 def test_a_key_lets_its_user_in(registry: KeyRegistry) -> None:
     """Given a key for a nurse at one clinic, it authenticates as that."""
     clinic, staff_id = uuid4(), uuid4()
-    key = registry.create_key(registry.create_user("Robin", staff_id=staff_id), "nurse", clinics=[clinic], scopes=["infusions:*"])
+    user = registry.create_user("Robin", staff_id=staff_id)
+    key = registry.create_key(user, "nurse", clinics=[clinic], scopes=["infusions:*"])
     assert key.text is not None and key.text.startswith("anodyne_local_")
     principal = registry.authenticate(key.text)
     assert principal is not None
@@ -85,7 +86,8 @@ def test_a_revoked_key_does_not(registry: KeyRegistry, engine: Engine) -> None:
     assert other.authenticate(key.text or "") is not None
     assert registry.revoke_key(key.key_id) and not registry.revoke_key(key.key_id)
     assert other.authenticate(key.text or "") is None
-    assert [kept.revoked_at is not None for kept in registry.keys()] == [True]
+    listed = registry.keys()
+    assert [kept.revoked_at is not None for kept in listed] == [True]
 
 
 def test_a_disabled_user_has_no_key(registry: KeyRegistry) -> None:

@@ -160,7 +160,7 @@ def test_a_wrong_query_is_refused(lived: World, query: str) -> None:
 
 
 def test_search_finds_by_what_identifies(lived: World) -> None:
-    """By name's beginning, birth date with family name, phone however written, identifier; at the key's clinics only."""
+    """By name's beginning, family name with birth date, phone however written, identifier; at own clinics only."""
     questions: list[dict[str, Any]] = [
         {"name": "exam"}, {"family_name": "example", "birth_date": "1978-04-12"}, {"phone": "(1) 555-0143"},
         {"identifier_system": "mrn", "identifier": "F-000142"},

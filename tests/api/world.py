@@ -124,8 +124,8 @@ class World:
     # --- doing ---
 
     def post(
-        self, url: str, body: Any, *, key: str | None, idempotency_key: str | None = None, if_match: int | str | None = None,
-        raw: bytes | None = None, headers: dict[str, str] | None = None,
+        self, url: str, body: Any, *, key: str | None, idempotency_key: str | None = None,
+        if_match: int | str | None = None, raw: bytes | None = None, headers: dict[str, str] | None = None,
     ) -> TestResponse:
         """A POST as a client would send it."""
         sent = dict(headers or {})

@@ -15,8 +15,8 @@ from flask import Response
 from marshmallow import RAISE, Schema, fields, validate
 
 from api.http import examples as ex
-from api.http.commands import CommandEndpoint, ResourceBlueprint, register_commands
 from api.http.access import opened
+from api.http.commands import CommandEndpoint, ResourceBlueprint, register_commands
 from api.http.context import wired
 from api.http.free_slots import free_slots
 from api.http.reading import answer, read_endpoint

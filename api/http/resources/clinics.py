@@ -25,7 +25,8 @@ SEEN = "/clinics/{id}"
 COMMANDS = (
     CommandEndpoint(
         name="open", path="/clinics", command=clinic.OpenClinic, place=new_clinic, link=SEEN,
-        example={"clinic_name": "Harbour Pain Clinic (fictional)", "timezone": "America/Los_Angeles", "fictional": True},
+        example={"clinic_name": "Harbour Pain Clinic (fictional)", "timezone": "America/Los_Angeles",
+                 "fictional": True},
     ),
     CommandEndpoint(
         name="add_room", path=f"{HERE}/rooms", command=clinic.AddRoom, place=of_clinic, link=SEEN,
@@ -109,8 +110,8 @@ class ClinicSchema(ClinicNameSchema):
 _NAME = {"id": ex.CLINIC, "clinic_name": "Harbour Pain Clinic (fictional)", "timezone": "America/Los_Angeles",
          "fictional": True}
 _CLINIC = {
-    **_NAME, "version": 9, "rooms": [{"room_id": ex.ROOM, "room_name": "Room 1", "added_at": "2026-01-05T08:00:00-08:00",
-                                      "retired_at": None}],
+    **_NAME, "version": 9,
+    "rooms": [{"room_id": ex.ROOM, "room_name": "Room 1", "added_at": "2026-01-05T08:00:00-08:00", "retired_at": None}],
     "hours": [{"effective_from": "2026-01-05", "hours": [{"weekday": 1, "opens": "08:00:00", "closes": "17:00:00"}],
                "prime": []}],
     "closures": [], "staff": [{"staff_id": ex.NURSE, "role": "nurse"}], "protocol": ex.PROTOCOL, "price_lists": [],

@@ -72,7 +72,7 @@ class RowsQuerySchema(QuestionSchema):
 
     figure = Text(
         required=True, longest=200,
-        metadata={"description": "The figure's path, as in its `href`.", "example": "together.rooms.actual_utilization"},
+        metadata={"description": "The figure's path, as in its `href`, such as `together.rooms.open_minutes`."},
     )
     cursor = Text(longest=512, pattern=r"[A-Za-z0-9_-]+")
     limit = fields.Integer(load_default=100, validate=validate.Range(1, LARGEST_PAGE))

@@ -53,7 +53,8 @@ class FilterSchema(Schema):
         metadata={"description": "Event names, or families such as `infusion.*`.", "example": ["infusion.given.v1"]},
     )
     clinic = DelimitedList(
-        StrictId(), validate=validate.Length(min=1, max=50), metadata={"description": "Clinics; all of the key's if absent."}
+        StrictId(), validate=validate.Length(min=1, max=50),
+        metadata={"description": "Clinics; all of the key's if absent."},
     )
 
 

@@ -208,7 +208,8 @@ def access_log(query: dict[str, Any], patient_id: UUID) -> Response:
         {
             "position": one.position, "recorded_at": one.recorded_at.isoformat(), "event": one.name,
             "actor": one.actor, "role": one.role, "clinic_id": None if one.clinic_id is None else str(one.clinic_id),
-            "resource": getattr(one.event, "resource", one.name), "care_position": getattr(one.event, "care_position", 0),
+            "resource": getattr(one.event, "resource", one.name),
+            "care_position": getattr(one.event, "care_position", 0),
         }
         for one in page
     ]})
