@@ -29,6 +29,7 @@ class Body:
     infusions: int = 0
     last_stop: datetime | None = None
     spell_days: float = 0.0
+    depth: float = 1.0
     spells: list[float] = field(default_factory=list)
 
     @classmethod
@@ -47,8 +48,9 @@ class Body:
         body.systolic = round(min(150, max(102, rng.gauss(126, 10))))
         return body
 
-    def infused(self, stopped_at: datetime, share_given: float) -> None:
-        """The drug has run: a new spell of relief starts, longer than the last."""
+    def infused(self, stopped_at: datetime, share_given: float, mg_per_kg_h: float) -> None:
+        """The drug has run: a new spell of relief starts, longer than the last, deeper after a higher dose."""
+        self.depth = 1 + P.dose_effect * (mg_per_kg_h / P.dose_mg_per_kg_low - 1)
         self.infusions += 1
         self.last_stop = stopped_at
         median = min(P.relief_days_longest, P.relief_days_first * P.relief_growth ** (self.infusions - 1))
@@ -60,7 +62,7 @@ class Body:
         if self.last_stop is not None and at >= self.last_stop:
             days = (at - self.last_stop) / timedelta(days=1)
             held = math.exp(-math.log(2) * (days / max(self.spell_days, 0.5)) ** 2)
-            level *= 1 - self.fall * held
+            level *= 1 - min(0.95, self.fall * self.depth) * held
         return max(0, min(10, round(level + self.rng.gauss(0, P.score_noise_sd))))
 
     def relief_percent(self, at: datetime) -> int:

@@ -26,7 +26,7 @@ from domain.clinic import (
 )
 from domain.drug_lot import ReceiveVials
 from domain.kernel import Actor, Role, derived_id
-from domain.protocol import EXAMPLE_PROTOCOL, Protocol
+from domain.protocol import EXAMPLE_PROTOCOL, Limit, Protocol
 from domain.staff import JoinStaff, RecordCredentials
 
 OWNER = Actor(id="demo:owner", role="owner")
@@ -173,8 +173,13 @@ def _hire(world: World, clinic_id: UUID, role: Role, clinic_index: int, number: 
 
 
 def _adopt(world: World, clinic_id: UUID, prescriber: UUID) -> Protocol:
+    """The example with the clinic's own mg/h limits: 0.5 mg/kg/h of a heavy patient is over the example's 25."""
+    limits = msgspec.structs.replace(
+        EXAMPLE_PROTOCOL.dose, rate_mg_per_h=Limit(soft_high=Decimal(45), hard_high=Decimal(60))
+    )
     document = msgspec.structs.replace(
-        EXAMPLE_PROTOCOL, title="Chronic pain, outpatient (fictional clinic)", author="Dr A. Example (fictional)",
+        EXAMPLE_PROTOCOL, dose=limits, title="Chronic pain, outpatient (fictional clinic)",
+        author="Dr A. Example (fictional)",
         example=False, protocol_version=1,
     )
     by = Actor(id=str(prescriber), role="prescriber")

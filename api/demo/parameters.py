@@ -47,6 +47,7 @@ class Parameters:
 
     series_infusions: int = _of(6, "infusions in two weeks", "page: usually six more in the two weeks after")
     dose_mg_per_kg_low: float = _of(0.35, "mg/kg", "DOMAIN 4: 0.35-0.5 published")
+    dose_effect: float = _of(0.3, "relative depth per relative dose", "literature: larger with high dose, n.s.")
     dose_mg_per_kg_high: float = _of(0.5, "mg/kg", "DOMAIN 4: soft limit 0.5 mg/kg/h")
 
     stopped_early: float = _of(0.03, "share of infusions", "DOMAIN 3: under 5 % withdrew; 0.7 % for good")

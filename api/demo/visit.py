@@ -172,7 +172,7 @@ class Visit:
         if twists.over_soft:
             per_kg = Decimal("0.58")
         rate = (per_kg * self.weight * 60 / minutes).quantize(TENTH)
-        rate = min(rate, Decimal("24.9")) if not twists.over_soft else min(max(rate, Decimal("26.0")), Decimal("38.0"))
+        rate = min(rate, Decimal("58.0") if twists.over_soft else Decimal("44.9"))
         self.rate = rate
         order = {
             "prescriber_id": UUID(self.prescriber.id), "purpose": self.booking.visit_kind, "weight_basis": "actual",
@@ -297,7 +297,7 @@ class Visit:
         early = early or ("side_effect" if self.twists.to_hospital else None)
         self._do(StopInfusion, early_reason_code=early)
         self.stopped_at = self._now()
-        self.body.infused(self.stopped_at, self.share_given)
+        self.body.infused(self.stopped_at, self.share_given, float(self.rate / self.weight))
         yield self._in(2)
         given = self.given_mg()
         left = max(Decimal(0), self.drawn - given)
