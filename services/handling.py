@@ -95,6 +95,10 @@ class CommandHandling:
         """The stream as it stands in the log now (one round trip; only what is new is read and folded)."""
         return self._load(aggregate, stream_id, fresh=True)[0]
 
+    def recent(self, aggregate: Aggregate, stream_id: UUID) -> Loaded:
+        """The stream as this process last saw it (read if it never did): for choosing, where the save decides."""
+        return self._load(aggregate, stream_id, fresh=False)[0]
+
     def _load(self, aggregate: Aggregate, stream_id: UUID, *, fresh: bool) -> tuple[Loaded, bool]:
         """The folded stream and whether it came from the cache unread."""
         known = self._states.get(aggregate, stream_id)

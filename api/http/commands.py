@@ -89,7 +89,7 @@ def _register(blueprint: Blueprint, endpoint: CommandEndpoint) -> None:
         **{"x-command": endpoint.command.__name__, "x-if-match": endpoint.if_match,
            "x-acting-clinic": endpoint.place in ASK_FOR_THE_CLINIC},
     )
-    taken = blueprint.arguments(schema, example=dict(endpoint.example))
+    taken = blueprint.arguments(schema(), example=dict(endpoint.example))
     receipt = receipt_example(blueprint.name, endpoint.link, endpoint.new_ids)
     answered = blueprint.response(201, ReceiptSchema, example=receipt)
     wrapped = taken(answered(described(view)))

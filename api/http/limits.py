@@ -1,11 +1,14 @@
-"""Rate limits by key (by address for those without a key), told in the IETF draft's RateLimit headers.
+"""Rate limits by key (by address for wrong keys), told in the IETF draft's RateLimit headers.
 
-The counters live where `rate_limit_storage` says: memory counts per worker process, redis is shared by all.
+Fixed windows. The counters live where `rate_limit_storage` says: memory counts per worker process (here, without
+the thread that the library starts for it), redis and others are shared by all workers (by the library `limits`).
 """
 
 from __future__ import annotations
 
 import time
+from threading import Lock
+from typing import Protocol
 
 from flask import Flask, Response, g, request
 from limits import RateLimitItem, parse
@@ -17,31 +20,68 @@ from api.http.problems import Problem
 __all__ = ["Limiter"]
 
 
+class Windows(Protocol):
+    """Counts hits in fixed windows."""
+
+    def hit(self, limit: RateLimitItem, kind: str, who: str) -> tuple[int, float]:
+        """Counts one; what is left (negative: too many) and the seconds until the window ends."""
+
+
+class MemoryWindows:
+    """Counters of this process. All begin anew with each window, so they cannot pile up."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str, int], int] = {}
+        self._window: dict[str, int] = {}
+        self._lock = Lock()
+
+    def hit(self, limit: RateLimitItem, kind: str, who: str) -> tuple[int, float]:
+        """See `Windows`."""
+        now, length = time.time(), limit.get_expiry()
+        window = int(now // length)
+        with self._lock:
+            if self._window.get(kind) != window:
+                self._window[kind] = window
+                self._counts = {key: count for key, count in self._counts.items() if key[0] != kind}
+            count = self._counts.get((kind, who, window), 0) + 1
+            self._counts[kind, who, window] = count
+        return limit.amount - count, (window + 1) * length - now
+
+
+class SharedWindows:
+    """Counters in a storage that `limits` knows."""
+
+    def __init__(self, storage: str) -> None:
+        self._limiter = FixedWindowRateLimiter(storage_from_string(storage))
+
+    def hit(self, limit: RateLimitItem, kind: str, who: str) -> tuple[int, float]:
+        """See `Windows`."""
+        allowed = self._limiter.hit(limit, kind, who)
+        window = self._limiter.get_window_stats(limit, kind, who)
+        return window.remaining if allowed else -1, window.reset_time - time.time()
+
 
 class Limiter:
-    """Counts requests of one kind in fixed windows."""
+    """The two limits of this API."""
 
     def __init__(self, storage: str, limit: str, failure_limit: str) -> None:
-        self._limiter = FixedWindowRateLimiter(storage_from_string(storage))
+        self._windows: Windows = MemoryWindows() if storage == "memory://" else SharedWindows(storage)
         self._limit: RateLimitItem = parse(limit)
         self._failures: RateLimitItem = parse(failure_limit)
         self.policy = f'"default";q={self._limit.amount};w={self._limit.get_expiry()}'
 
     def count(self, key_id: str) -> None:
         """Counts one request of a key; raises `Problem` 429 with Retry-After when its window is used up."""
-        allowed = self._limiter.hit(self._limit, "key", key_id)
-        window = self._limiter.get_window_stats(self._limit, "key", key_id)
-        seconds = max(1, round(window.reset_time - time.time()))
-        g.rate_limit = f'"default";r={window.remaining};t={seconds}'
-        if not allowed:
+        left, seconds = self._windows.hit(self._limit, "key", key_id)
+        g.rate_limit = f'"default";r={max(0, left)};t={max(1, round(seconds))}'
+        if left < 0:
             raise _too_many(seconds)
 
     def count_failure(self) -> None:
         """Counts a request with a wrong key (it cost a look-up), by address; raises `Problem` 429 after too many."""
-        address = request.remote_addr or "-"
-        if not self._limiter.hit(self._failures, "failed", address):
-            window = self._limiter.get_window_stats(self._failures, "failed", address)
-            raise _too_many(max(1, round(window.reset_time - time.time())))
+        left, seconds = self._windows.hit(self._failures, "failed", request.remote_addr or "-")
+        if left < 0:
+            raise _too_many(seconds)
 
     def register(self, app: Flask) -> None:
         """Adds the headers to the answers of counted requests."""
@@ -55,8 +95,8 @@ class Limiter:
             return response
 
 
-def _too_many(seconds: int) -> Problem:
+def _too_many(seconds: float) -> Problem:
     return Problem(
         429, "too-many-requests", "The rate limit is used up; try again after Retry-After seconds.",
-        headers={"Retry-After": str(seconds)},
+        headers={"Retry-After": str(max(1, round(seconds)))},
     )

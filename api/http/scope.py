@@ -211,8 +211,19 @@ def acting_clinic(home: UUID | None = None, cared_by: frozenset[UUID] | None = N
     raise Problem(400, "clinic-needed", f"This key has several clinics: say which one acts, in {CLINIC_HEADER}.")
 
 
-def _caring_clinic(state: patient.State) -> UUID:
-    """The acting clinic, which must be one that cares for the patient (else the 404: it does not see them)."""
+def _caring_clinic(patient_id: UUID) -> UUID:
+    """The acting clinic of a command about the patient, one that cares for them; raises the 404.
+
+    Where the caller's clinic is plain, the patient is taken as last seen here, which saves a round trip: the use case
+    makes sure of the care relation under the save's own check. What does not show here is asked of the log.
+    """
+    _origin(patient_id, "patient")
+    mine = principal().clinics
+    if CLINIC_HEADER in request.headers or (mine is not None and len(mine) == 1):
+        clinic_id = acting_clinic()
+        if clinic_id in wired().services.handling.recent(patient, patient_id).state.care:
+            return clinic_id
+    state: patient.State = patient_state(patient_id).state
     clinic_id = acting_clinic(state.home_clinic_id, state.care)
     if clinic_id not in state.care:
         raise not_found()
@@ -259,8 +270,7 @@ def new_patient(call: Call) -> Place:
 def of_patient(call: Call) -> Place:
     """The patient of the path; the act takes place at the acting clinic."""
     patient_id = call.path["patient_id"]
-    state = patient_state(patient_id).state
-    clinic_id = _caring_clinic(state)
+    clinic_id = _caring_clinic(patient_id)
     return Place(stream_id=patient_id, clinic_id=clinic_id, patient_id=patient_id)
 
 
@@ -274,8 +284,7 @@ def of_diary(call: Call) -> Place:
 def new_course(call: Call) -> Place:
     """A course that begins with its first consultation, for the patient of the body."""
     patient_id = call.body["patient_id"]
-    state = patient_state(patient_id).state
-    clinic_id = _caring_clinic(state)
+    clinic_id = _caring_clinic(patient_id)
     return Place(stream_id=id_for(call.request_key, "course"), clinic_id=clinic_id, patient_id=patient_id)
 
 
@@ -283,15 +292,14 @@ def of_course(call: Call) -> Place:
     """The course of the path."""
     course_id = call.path["course_id"]
     state = course_state(course_id).state
-    clinic_id = _caring_clinic(patient_state(state.patient_id).state)
+    clinic_id = _caring_clinic(state.patient_id)
     return Place(stream_id=course_id, clinic_id=clinic_id, patient_id=state.patient_id)
 
 
 def new_visit(call: Call) -> Place:
     """A visit that begins with the arrival of the patient of the body, at the acting clinic."""
     patient_id = call.body["patient_id"]
-    state = patient_state(patient_id).state
-    clinic_id = _caring_clinic(state)
+    clinic_id = _caring_clinic(patient_id)
     return Place(stream_id=id_for(call.request_key, "infusion"), clinic_id=clinic_id, patient_id=patient_id)
 
 
