@@ -35,6 +35,7 @@ from services.log import (
 )
 from services.log import migrate as migrate_log
 from services.log.key_encryption import KekProvider, environment_kek, file_kek
+from services.log.snapshots import Snapshots
 from services.use_cases import use_cases
 
 __all__ = ["ReadSide", "Services", "SystemClock", "build_read_side", "build_services", "key_registry", "migrate"]
@@ -68,6 +69,7 @@ class Services:
 
     def close(self) -> None:
         """Closes every connection."""
+        self.handling.snapshots.settle()
         self.access.log.close()
         self.log.close()
 
@@ -154,7 +156,7 @@ def _connect(settings: Settings, clock: Clock | None) -> Services:
     access_log = EventLog(urls.log, log="access", keys=keys, clock=clock)
     unsealer = KeyUnsealer(keys, log.upcasters)
     used_clock = clock or SystemClock()
-    handling = CommandHandling(log, used_clock, use_cases(log))
+    handling = CommandHandling(log, used_clock, use_cases(log), snapshots=Snapshots(log))
     return Services(
         settings=settings, clock=used_clock, log=log, access=AccessLog(access_log), keys=keys, unsealer=unsealer,
         handling=handling,

@@ -21,6 +21,7 @@ from domain.kernel import Claim, Command, DomainError, Envelope, Event, Release,
 from domain.oversight import CommandRefused
 from domain.ports import Clock
 from services.log import ANY_VERSION, Append, Appended, EventLog, Idempotency, StreamConflict, StreamWrite
+from services.log.snapshots import Snapshots
 from services.planning import (
     Aggregate,
     Decided,
@@ -52,13 +53,16 @@ class CommandHandling:
 
     `clock` is the recording clock: edges stamp `Command.now` with it. States are immutable, so one cache serves all
     threads; a stale one cannot do harm, because the save compares the version of every stream read or written.
+    `snapshots` shorten the first reading of a long stream; without them every stream is folded from its beginning.
     """
 
     def __init__(
-        self, log: EventLog, clock: Clock, use_cases: Mapping[type[Command], UseCase], *, cache_size: int = 4096
+        self, log: EventLog, clock: Clock, use_cases: Mapping[type[Command], UseCase], *, cache_size: int = 4096,
+        snapshots: Snapshots | None = None,
     ) -> None:
         self.log = log
         self.clock = clock
+        self.snapshots = snapshots or Snapshots(log, {})
         self._use_cases = dict(use_cases)
         self._states = _StateCache(cache_size)
 
@@ -104,11 +108,13 @@ class CommandHandling:
         known = self._states.get(aggregate, stream_id)
         if known is not None and not fresh:
             return known, True
-        state, version = (known.state, known.version) if known else (aggregate.initial(stream_id), 0)
+        start = known or self.snapshots.latest(aggregate, stream_id) or Loaded(aggregate.initial(stream_id), 0)
+        state, version = start.state, start.version
         for record in self.log.read_stream(stream_id, after_version=version):
             state, version = aggregate.evolve(state, record.version, record.event), record.version
         loaded = Loaded(state, version)
         self._states.put(aggregate, stream_id, loaded)  # an empty stream too: asking again would be a round trip
+        self.snapshots.offer(aggregate, stream_id, state, before=start.version, version=version)
         return loaded, False
 
     def _accepted(self, appended: Appended, outcome: _Outcome, work: _Work) -> Receipt:
@@ -271,6 +277,9 @@ class _Work:
             version += 1
             state = stream.aggregate.evolve(state, version, event)
         self._handling._states.put(stream.aggregate, stream.stream_id, Loaded(state, version))
+        self._handling.snapshots.offer(
+            stream.aggregate, stream.stream_id, state, before=stream.before.version, version=version
+        )
 
 
 def _envelope(request: Request, *, clinic_id: UUID | None, subject: UUID | None) -> Envelope:

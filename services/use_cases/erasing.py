@@ -16,13 +16,23 @@ from msgspec.structs import replace
 
 from domain.kernel import Recorded
 from domain.patient import patient
-from domain.patient.erasure import CompleteErasure, UnderLegalHold
+from domain.patient.erasure import APPROVERS, CompleteErasure, UnderLegalHold
 from domain.patient.records import PatientsMerged, PatientsUnmerged
+from domain.patient.state import State as PatientState
 from services.handling import Aggregate, CommandHandling, Loaded, Receipt, Request
 from services.use_cases import patients
 from services.use_cases.case import Reader
 
 BATCH = 1000
+
+
+def is_approved(state: PatientState, request_id: UUID) -> bool:
+    """Whether this request is open and all have approved it who must, so that it may be carried out."""
+    open_request = state.erasure
+    return (
+        open_request is not None and open_request.request_id == request_id
+        and len(open_request.approved_by) >= APPROVERS
+    )
 
 
 class Keys(Protocol):
@@ -60,6 +70,8 @@ class Erasing:
             one: self.keys.destroy(one, by=request.by.id, reason=str(command.request_id))
             for one in (patient_id, *merged)
         }
+        for one in counted:
+            self.handling.snapshots.forget(one)
         receipt = self._complete(patient_id, command, request, counted)
         for one in merged:
             if not self.handling.current(patient, one).state.erased:
