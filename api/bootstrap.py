@@ -37,8 +37,12 @@ from services.log import migrate as migrate_log
 from services.log.key_encryption import KekProvider, environment_kek, file_kek
 from services.log.snapshots import Snapshots
 from services.use_cases import use_cases
+from services.use_cases.erasing import Erasing
 
-__all__ = ["ReadSide", "Services", "SystemClock", "build_read_side", "build_services", "key_registry", "migrate"]
+__all__ = [
+    "ReadSide", "Services", "SystemClock", "build_read_side", "build_services", "key_registry", "migrate",
+    "schema_is_current",
+]
 
 Mode = Literal["production", "simulation"]
 
@@ -62,6 +66,7 @@ class Services:
     keys: KeyStore
     unsealer: KeyUnsealer
     handling: CommandHandling
+    erasing: Erasing
 
     def handle(self, stream_id: UUID, command: Command, request: Request) -> Receipt:
         """Carries a command out: see `CommandHandling.handle`."""
@@ -159,7 +164,7 @@ def _connect(settings: Settings, clock: Clock | None) -> Services:
     handling = CommandHandling(log, used_clock, use_cases(log), snapshots=Snapshots(log))
     return Services(
         settings=settings, clock=used_clock, log=log, access=AccessLog(access_log), keys=keys, unsealer=unsealer,
-        handling=handling,
+        handling=handling, erasing=Erasing(handling, log, keys),
     )
 
 
@@ -191,6 +196,11 @@ def build_read_side(
         else ProjectionEngine(database, services.log, groups, now_us=now_us)
     )
     return ReadSide(database=database, engine=engine, indexes=BlindIndexes(index_key))
+
+
+def schema_is_current(settings: Settings) -> bool:
+    """Whether the read models' schema is what this program expects (the log refuses to open otherwise)."""
+    return not views_migrations.pending(Urls.of(settings).views)
 
 
 def key_registry(settings: Settings, services: Services, read_side: ReadSide) -> KeyRegistry:

@@ -18,9 +18,9 @@ import structlog
 __all__ = ["ALLOWED", "configure_logging"]
 
 ALLOWED = frozenset({
-    "at", "attempts", "check", "epoch", "error", "event", "event_name", "group", "head", "kind", "level", "name",
-    "phase", "port", "position", "projection", "projections", "reason", "request_id", "retry_in_s", "route", "rows",
-    "seconds", "slot", "status", "where", "worker",
+    "at", "attempts", "check", "epoch", "error", "event", "event_name", "group", "head", "key", "kind", "level",
+    "method", "ms", "name", "phase", "policy", "port", "position", "projection", "projections", "reason", "request_id",
+    "retry_in_s", "role", "route", "rows", "seconds", "slot", "status", "where", "worker",
 })  # fmt: skip
 """Everything else is left out, and named in `left_out`."""
 

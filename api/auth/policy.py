@@ -15,7 +15,7 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-23.1"
+VERSION = "2026-11-23.2"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset", "docs.root",
@@ -68,7 +68,8 @@ POLICY: Mapping[str, Permit] = dict([
     *_rows("patients:write", PRESCRIBES, "clear_screening"),
     *_rows("patients:write", MEETS, "request_amendment give_record_copy restrict_disclosure request_erasure"),
     *_rows("patients:write", PRESCRIBES | {"manager"}, "accept_amendment deny_amendment"),
-    *_rows("patients:write", MANAGES, "place_legal_hold release_legal_hold decline_erasure approve_erasure"),
+    *_rows("patients:write", MANAGES, """place_legal_hold release_legal_hold decline_erasure approve_erasure
+           complete_erasure"""),
     *_rows("patients:read", MEETS | {"biller", "auditor"}, "search show"),
     *_rows("patients:read", READS_CHART, "chart timeline"),
     *_rows("patients:read", MANAGES | {"auditor"}, "access_log"),

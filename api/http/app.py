@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, ValidationError
 
 from api.bootstrap import ReadSide, Services, build_read_side, build_services, key_registry
-from api.http import authentication, docs, headers, health, metrics, openapi, problems
+from api.http import authentication, docs, headers, health, metrics, openapi, problems, request_log
 from api.http.context import EXTENSION, Wired
 from api.http.limits import Limiter
 from api.http.resources import (
@@ -91,6 +91,7 @@ def _add_hooks(app: Flask, settings: Settings) -> None:
     limiter = Limiter(settings.rate_limit_storage, settings.rate_limit, settings.failure_limit)
     headers.register(app, strict_transport=settings.environment == "production")
     metrics.register(app)
+    request_log.register(app)
     authentication.register(app, limiter)
     limiter.register(app)
 

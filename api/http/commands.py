@@ -25,7 +25,7 @@ from api.http.problems import Problem
 from api.http.receipts import ReceiptSchema, receipt_example
 from api.http.schema_of import command_schema
 from api.http.scope import ASK_FOR_THE_CLINIC, Call, Place, check_references
-from domain.kernel import Actor, Command
+from domain.kernel import Actor, Command, DomainError
 from services.handling import Receipt, Request, StoredRefusal
 from services.log import Idempotency
 
@@ -44,8 +44,9 @@ class CommandEndpoint:
 
     `new_ids` are ids the caller may leave to the server, `from_path` are command fields taken from the path,
     `local_moments` may be given in the clinic's wall clock, `fills` are values that the services work out whatever
-    a caller would say, `extra` are fields beside the command's own that `before` checks. `link` is where the thing
-    can be read afterwards, with the receipt's id as `{id}`.
+    a caller would say, `extra` are fields beside the command's own that `before` checks. `flow` carries the command
+    out where it is more than one commit. `link` is where the thing can be read afterwards, with the receipt's id as
+    `{id}`.
     """
 
     name: str
@@ -62,6 +63,7 @@ class CommandEndpoint:
     fills: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, marshmallow_fields.Field[Any]] = field(default_factory=dict)
     before: Callable[[dict[str, Any]], None] | None = None
+    flow: Callable[[UUID, Any, Request], Receipt] | None = None
 
 
 def register_commands(blueprint: Blueprint, endpoints: Sequence[CommandEndpoint]) -> None:
@@ -112,9 +114,13 @@ def carry_out(endpoint: CommandEndpoint, body: dict[str, Any], path: dict[str, A
             by=command.by, clinic_id=place.clinic_id, patient_id=place.patient_id, idempotency=request_key,
             if_match=expected,
         )
-        receipt = parts.services.handling.handle(place.stream_id, command, asked)
+        receipt = (endpoint.flow or parts.services.handle)(place.stream_id, command, asked)
     except Problem as refused:
         if refused.status not in (404, 412):
+            raise
+        receipt = _first_answer(request_key, refused)
+    except DomainError as refused:
+        if endpoint.flow is None:  # the services have looked for a first answer themselves
             raise
         receipt = _first_answer(request_key, refused)
     return receipt_response(receipt, endpoint.link, path, _new_ids(endpoint, body, request_key))
@@ -138,7 +144,7 @@ def _new_ids(endpoint: CommandEndpoint, body: dict[str, Any], request_key: Idemp
     return {name: body.get(name) or id_for(request_key, name) for name in endpoint.new_ids}
 
 
-def _first_answer(request_key: Idempotency, refused: Problem) -> Receipt:
+def _first_answer(request_key: Idempotency, refused: Problem | DomainError) -> Receipt:
     """The first answer to this request if it has one; otherwise raises `refused`."""
     stored = wired().services.log.answer_of(request_key)
     if stored is None:

@@ -9,8 +9,9 @@ from typing import Any
 import structlog
 from flask import Blueprint, Response, current_app, json, request
 
+from api.bootstrap import schema_is_current
 from api.http import metrics as counters
-from api.http.context import wired
+from api.http.context import Wired, wired
 from api.http.problems import Problem
 from projections.engine.status import ProjectionStatus
 
@@ -43,11 +44,20 @@ def ready() -> Response:
             for one in found
         }
         checks["views"] = _standing(found, parts.settings.ready_lag_seconds)
+        if not _schema_is_current(parts):
+            checks["views"] = "schema not migrated"
     except Exception as error:
         _log.warning("not ready", check="views", error=type(error).__name__)
         checks["views"] = "unreachable"
     is_ready = checks["log"] == "ok" and checks["views"] == "ok"
     return _answer({"status": "ready" if is_ready else "not ready", **checks}, 200 if is_ready else 503)
+
+
+def _schema_is_current(parts: Wired) -> bool:
+    """Looked at until it is, and then no more: a running program's schema does not go back."""
+    known = current_app.extensions.setdefault("anodyne-schema", {"current": False})
+    known["current"] = known["current"] or schema_is_current(parts.settings)
+    return bool(known["current"])
 
 
 def _standing(found: Sequence[ProjectionStatus], longest_lag_s: float) -> str:

@@ -9,9 +9,16 @@ import pytest
 
 from api.bootstrap import build_read_side, build_services, migrate
 from api.http.app import create_app
+from api.logs import configure_logging
 from api.settings import Settings
 from tests.api.story import story
 from tests.api.world import World
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet() -> None:
+    """Requests are not told line by line while testing."""
+    configure_logging("CRITICAL")
 
 
 @pytest.fixture(scope="session")

@@ -53,6 +53,7 @@ HOME_ALERT = "6f1c2a52-0b3a-4a1e-9a43-3e5f0a7a9d14"
 FOLLOW_UP = "6f1c2a52-0b3a-4a1e-9a43-3e5f0a7a9d15"
 NEVER_CARES = "0b9d2f34-5c1e-4f0a-8a55-0c6d6a1b7e03"
 LEAVER = "9e5a1c20-7b8d-4e3f-a1c2-3d4e5f607110"
+OWNER = "9e5a1c20-7b8d-4e3f-a1c2-3d4e5f607108"
 MANAGER = "9e5a1c20-7b8d-4e3f-a1c2-3d4e5f607109"
 ROOM_2 = "3c1f7a90-2b64-4d7e-9a11-5f0e8d3c2b02"
 ROOM_3 = "3c1f7a90-2b64-4d7e-9a11-5f0e8d3c2b03"
@@ -363,11 +364,13 @@ def _record() -> list[Step]:
         Step("patients.request_erasure", "front_desk", {"reason_code": "court_order"}, path=duplicate,
              keep={ex.REQUEST: "request_id"}),
         Step("patients.approve_erasure", "manager", {"approved_by": MANAGER}, path=duplicate, needs=_name_manager),
+        Step("patients.approve_erasure", "owner", {"approved_by": OWNER}, path=duplicate),
+        Step("patients.complete_erasure", "manager", path=duplicate),
     ]
 
 
 def _name_manager(world: Any) -> None:
-    world.ids[MANAGER] = world.users["manager", "A"]
+    world.ids[MANAGER], world.ids[OWNER] = world.users["manager", "A"], world.users["owner", "all"]
 
 
 def _ends() -> list[Step]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from api.http import examples as ex
 from api.http.commands import CommandEndpoint, ResourceBlueprint, register_commands
+from api.http.context import wired
 from api.http.corrections import correction_endpoints
 from api.http.scope import new_patient, of_patient
 from domain.patient import erasure, history, records, registration, screening
+from services.handling import Receipt, Request
 
 blueprint = ResourceBlueprint("patients", __name__, url_prefix="/v1", description=__doc__)
 
@@ -19,6 +23,10 @@ def _of_patient(name: str, step: str, command: type, example: dict[str, object],
         name=name, path=f"{HERE}/{step}", command=command, place=of_patient, link=SEEN, example=example,
         **more,  # type: ignore[arg-type]
     )
+
+
+def _erase(patient_id: UUID, command: erasure.CompleteErasure, request: Request) -> Receipt:
+    return wired().services.erasing.erase(patient_id, command, request)
 
 
 _WHO = (
@@ -97,6 +105,10 @@ _RECORD = (
                 {"reason_code": "retention"}, from_path=("request_id",), if_match=True),
     _of_patient("approve_erasure", "erasure-requests/<uuid:request_id>/approve", erasure.ApproveErasure,
                 {"approved_by": ex.PRESCRIBER}, from_path=("request_id",), if_match=True),
+    _of_patient("complete_erasure", "erasure-requests/<uuid:request_id>/complete", erasure.CompleteErasure, {},
+                from_path=("request_id",), fills={"keys_destroyed": 0}, flow=_erase,
+                summary="Carry out an erasure that two people have approved.\n\nThe patient's keys are destroyed, for "
+                        "ever and in every copy of the log; those of records merged into theirs too."),
     *correction_endpoints(HERE, SEEN, of_patient, {"icd10": "G90.512"}),
 )
 
