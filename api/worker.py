@@ -1,4 +1,4 @@
-"""The projection worker as a process: keeps every read model up to date until it is told to stop.
+"""The worker: keeps every read model up to date, and does what is due by itself, until it is told to stop.
 
 `python -m api.worker`, or `anodyne worker run`. Several may run: one leads each group, the others stand by. On SIGTERM
 it finishes the batch under way. Exit code 0 when it drained in time.
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from api.bootstrap import Urls, build_read_side, build_services
 from api.logs import configure_logging
+from api.processes import Processes
 from api.settings import Settings
 from projections.engine.database import sqlite_path
 from projections.engine.wake import DataVersion, Poll, Wake
@@ -30,7 +31,13 @@ def run(settings: Settings) -> bool:
         read_side = build_read_side(settings, services)
         try:
             read_side.engine.install()
-            return Worker(read_side.engine, make_wake=_wake_for(settings)).run_until_signalled(DRAIN_S)
+            processes = Processes(services, read_side.database)
+            processes.start()
+            try:
+                drained = Worker(read_side.engine, make_wake=_wake_for(settings)).run_until_signalled(DRAIN_S)
+            finally:
+                processes_drained = processes.stop(DRAIN_S)
+            return drained and processes_drained
         finally:
             read_side.close()
     finally:

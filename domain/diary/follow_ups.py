@@ -199,7 +199,8 @@ def decide_missed(state: State, command: MissFollowUp) -> Decision:
         raise FollowUpNotOpen(follow_up_id=str(command.follow_up_id))
     if command.at < one.due_at + ANSWERS_UNTIL:
         raise FollowUpNotYetMissed(until=(one.due_at + ANSWERS_UNTIL).isoformat())
-    return Decision((FollowUpMissed(occurred_at=command.at, follow_up_id=command.follow_up_id),))
+    return Decision((FollowUpMissed(
+        occurred_at=command.at, late_reason=command.late_reason, follow_up_id=command.follow_up_id),))
 
 
 def answered(state: State, one: FollowUp) -> bool:

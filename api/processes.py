@@ -1,0 +1,130 @@
+"""Processes beside the projections: their timers in the views' database, their thread in the worker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import BigInteger, Column, MetaData, String, Table, delete, insert, select
+
+from api.bootstrap import Services
+from projections.engine.database import ViewsDatabase
+from services.processes.erasures import ApprovedErasures
+from services.processes.follow_ups import MissedFollowUps
+from services.processes.timers import Forget, Process, Timer, log_now, run_once
+from services.use_cases.erasing import Erasing
+
+__all__ = ["Processes", "SqlTimers", "processes_of"]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+POLL_S = 1.0
+LONGEST_PAUSE_S = 60.0
+
+_log = structlog.get_logger("anodyne.processes")
+_METADATA = MetaData()
+
+POSITIONS = Table(
+    "ops_process_positions",
+    _METADATA,
+    Column("process", String(100), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+
+TIMERS = Table(
+    "ops_timers",
+    _METADATA,
+    Column("process", String(100), primary_key=True),
+    Column("timer_id", String(36), primary_key=True),
+    Column("subject", String(36), nullable=False),
+    Column("due_us", BigInteger, nullable=False),
+)
+
+
+class SqlTimers:
+    """Timers in the views' database (both kinds). Several workers may use them: what one did, the log knows."""
+
+    def __init__(self, database: ViewsDatabase) -> None:
+        self._database = database
+
+    def position(self, process: str) -> int:
+        """Up to where the process has followed the log."""
+        with self._database.reads.connect() as sql:
+            found = sql.execute(select(POSITIONS.c.position).where(POSITIONS.c.process == process)).scalar()
+        return int(found or 0)
+
+    def note(self, process: str, position: int, said: Sequence[Timer | Forget]) -> None:
+        """Saves timers and the position in one transaction."""
+        last = {str(one.timer_id): one for one in said}
+        rows = [
+            {"process": process, "timer_id": key, "subject": str(one.subject), "due_us": _us(one.due_at)}
+            for key, one in last.items() if isinstance(one, Timer)
+        ]
+        mine = POSITIONS.c.process == process
+        with self._database.reads.begin() as sql:
+            for key in last:
+                sql.execute(delete(TIMERS).where(TIMERS.c.process == process, TIMERS.c.timer_id == key))
+            if rows:
+                sql.execute(insert(TIMERS), rows)
+            sql.execute(delete(POSITIONS).where(mine))
+            sql.execute(insert(POSITIONS).values(process=process, position=position))
+
+    def due(self, process: str, now: datetime, limit: int) -> Sequence[Timer]:
+        """The timers that are due, the earliest first."""
+        chosen = (
+            select(TIMERS).where(TIMERS.c.process == process, TIMERS.c.due_us <= _us(now))
+            .order_by(TIMERS.c.due_us, TIMERS.c.timer_id).limit(limit)
+        )
+        with self._database.reads.connect() as sql:
+            rows = sql.execute(chosen).mappings().all()
+        return [
+            Timer(timer_id=UUID(row["timer_id"]), subject=UUID(row["subject"]),
+                  due_at=EPOCH + timedelta(microseconds=row["due_us"]))
+            for row in rows
+        ]
+
+
+class Processes(threading.Thread):
+    """Runs every process, one after another, until told to stop. A failure of one does not stop the others."""
+
+    def __init__(self, services: Services, database: ViewsDatabase, *, poll_s: float = POLL_S) -> None:
+        super().__init__(name="processes")
+        self.stopping = threading.Event()
+        self._services = services
+        self._store = SqlTimers(database)
+        self._processes = processes_of(services)
+        self._poll_s = poll_s
+
+    def run(self) -> None:
+        """Until `stopping`."""
+        simulated = self._services.log.mode() == "simulation"
+        failures = 0
+        while not self.stopping.is_set():
+            failed = False
+            for process in self._processes:
+                try:
+                    now = log_now(self._services.log, self._services.clock, simulated=simulated)
+                    run_once(process, self._services.log, self._store, now, self.stopping.is_set)
+                except Exception as error:
+                    failed = True
+                    _log.error("processes.failed", name=process.name, error=type(error).__name__)
+            failures = failures + 1 if failed else 0
+            self.stopping.wait(min(self._poll_s * 2**failures, LONGEST_PAUSE_S))
+
+    def stop(self, timeout_s: float) -> bool:
+        """Lets the timer under way finish; whether it did in time."""
+        self.stopping.set()
+        self.join(timeout_s)
+        return not self.is_alive()
+
+
+def processes_of(services: Services) -> tuple[Process, ...]:
+    """Every process of the system."""
+    erasing = Erasing(services.handling, services.log, services.keys)
+    return (MissedFollowUps(services.handling), ApprovedErasures(services.handling, erasing))
+
+
+def _us(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)

@@ -1,0 +1,151 @@
+"""Processes: what is due happens once, however often and by however many it is tried; rebuilds never run them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from api.processes import SqlTimers
+from domain.infusion import drug_run
+from domain.kernel import Actor
+from domain.patient import erasure, patient, records
+from projections import migrations
+from projections.engine.database import ViewsDatabase
+from services.handling import CommandHandling
+from services.processes.erasures import ApprovedErasures
+from services.processes.follow_ups import MissedFollowUps
+from services.processes.timers import Forget, MemoryTimers, Process, Timer, TimerStore, log_now, run_once
+from services.use_cases import use_cases
+from services.use_cases.case import diary_of
+from services.use_cases.erasing import Erasing
+from tests.services.practice import Practice, SetClock
+
+MISSED = "diary.follow_up_missed.v1"
+
+
+@pytest.fixture
+def patient_id(practice: Practice) -> UUID:
+    """Somebody with follow-ups open after a first infusion."""
+    whose = practice.patient()
+    infusion_id = practice.arrive(whose, practice.course(whose))
+    practice.ready(infusion_id)
+    practice.start(infusion_id)
+    practice.run(infusion_id)
+    practice.do(infusion_id, drug_run.StopInfusion)
+    practice.leave(infusion_id)
+    return whose
+
+
+def follow_ups(practice: Practice) -> MissedFollowUps:
+    """Of a worker of its own, with nothing in its cache."""
+    return MissedFollowUps(CommandHandling(practice.log, practice.clock, use_cases(practice.log)))
+
+
+def run(process: Process, practice: Practice, store: TimerStore) -> int:
+    return run_once(process, practice.log, store, practice.clock.now(), lambda: False)
+
+
+def missed(practice: Practice, whose: UUID) -> list[UUID]:
+    records_ = practice.log.read_stream(diary_of(whose))
+    return [r.event.follow_up_id for r in records_ if r.name == MISSED]  # type: ignore[attr-defined]
+
+
+def test_a_follow_up_that_nobody_answers_is_missed_when_its_window_has_passed(
+    practice: Practice, patient_id: UUID
+) -> None:
+    store = MemoryTimers()
+    first, second = sorted(practice.diary(patient_id).follow_ups, key=lambda one: one.due_at)[:2]
+    assert run(follow_ups(practice), practice, store) == 0
+    practice.clock.moment = first.due_at + timedelta(hours=48) - timedelta(seconds=1)
+    run(follow_ups(practice), practice, store)
+    assert missed(practice, patient_id) == []
+    practice.wait(seconds=2)
+    run(follow_ups(practice), practice, store)
+    assert missed(practice, patient_id) == [first.follow_up_id]
+    (told,) = [r for r in practice.log.read_stream(diary_of(patient_id)) if r.name == MISSED]
+    assert (told.role, told.origin, told.subject) == ("system", "process", patient_id)
+    assert told.occurred_at == first.due_at + timedelta(hours=48)
+    assert second.follow_up_id not in missed(practice, patient_id)
+
+
+def test_a_follow_up_that_was_answered_is_not_missed_and_leaves_no_refusal(
+    practice: Practice, patient_id: UUID
+) -> None:
+    store = MemoryTimers()
+    first = min(practice.diary(patient_id).follow_ups, key=lambda one: one.due_at)
+    practice.clock.moment = first.due_at + timedelta(hours=2)
+    practice.pain(patient_id, 3)
+    practice.clock.moment = first.due_at + timedelta(hours=49)
+    run(follow_ups(practice), practice, store)
+    assert first.follow_up_id not in missed(practice, patient_id)
+    assert practice.log.read(0, 10, names=["oversight.command_refused.v1"]) == []
+
+
+def test_whoever_starts_again_or_beside_it_misses_nothing_twice(practice: Practice, patient_id: UUID) -> None:
+    """A worker that was off for a month says so; two with timers of their own, and one that begins anew, agree."""
+    practice.wait(days=40)
+    due = {one.follow_up_id for one in practice.diary(patient_id).follow_ups if one.due_at < practice.clock.now() - timedelta(days=3)}
+    stores = MemoryTimers(), MemoryTimers(), MemoryTimers()
+    for store in stores:
+        run(follow_ups(practice), practice, store)
+    assert set(missed(practice, patient_id)) == due
+    assert len(missed(practice, patient_id)) == len(due) > 3
+    late = [r for r in practice.log.read_stream(diary_of(patient_id)) if r.name == MISSED]
+    assert all(r.event.late_reason is not None for r in late)
+    assert practice.log.read(0, 10, names=["oversight.command_refused.v1"]) == []
+
+
+def test_an_approved_erasure_is_carried_out_though_the_one_who_approved_is_gone(practice: Practice) -> None:
+    """And waits while a hold on a merged record forbids it, without destroying anything."""
+    whose, duplicate = practice.patient(), practice.patient()
+    manager, request_id, hold_id = practice.actor("manager"), uuid4(), uuid4()
+    assert practice.log.keys is not None
+    erasing = Erasing(practice.handling, practice.log, practice.log.keys)
+    process, store = ApprovedErasures(practice.handling, erasing), MemoryTimers()
+    practice.do(duplicate, records.MergePatients, by=manager, survivor_id=whose, reason_code="duplicate")
+    practice.do(duplicate, erasure.PlaceLegalHold, by=manager, hold_id=hold_id, reason="Litigation")
+    practice.do(whose, erasure.RequestErasure, by=manager, request_id=request_id, reason_code="court_order")
+    for person in (practice.manager_id, practice.prescriber_id):
+        practice.wait(minutes=5)
+        run(process, practice, store)
+        assert not practice.log.keys.destroyed(whose)
+        practice.do(whose, erasure.ApproveErasure, by=Actor(id=str(person), role="owner"), request_id=request_id,
+                    approved_by=person)
+    practice.wait(minutes=5)
+    run(process, practice, store)
+    assert not practice.log.keys.destroyed(whose), "under a legal hold"
+    practice.do(duplicate, erasure.ReleaseLegalHold, by=manager, hold_id=hold_id)
+    practice.wait(minutes=61)
+    run(process, practice, store)
+    for one in (whose, duplicate):
+        assert practice.log.keys.destroyed(one)
+        assert practice.state(patient, one).erased
+    assert run(process, practice, store) == 0
+
+
+def test_timers_are_kept_in_the_views_database(tmp_path: Path, practice: Practice) -> None:
+    url = f"sqlite:///{tmp_path}/views.sqlite3"
+    migrations.migrate(url)
+    database = ViewsDatabase(url)
+    store, now = SqlTimers(database), practice.clock.now()
+    early, late = (Timer(timer_id=uuid4(), subject=uuid4(), due_at=now + timedelta(hours=h)) for h in (1, 2))
+    store.note("p", 7, [late, early])
+    store.note("p", 8, [late])
+    assert store.position("p") == 8
+    assert store.position("q") == 0
+    assert list(store.due("p", now, 10)) == []
+    assert list(store.due("p", now + timedelta(hours=2), 10)) == [early, late]
+    assert list(store.due("p", now + timedelta(hours=2), 1)) == [early]
+    store.note("p", 9, [Forget(early.timer_id)])
+    assert list(store.due("p", now + timedelta(hours=3), 10)) == [late]
+    database.close()
+
+
+def test_a_simulations_clock_is_at_least_its_last_entrys(practice: Practice) -> None:
+    behind = SetClock(practice.clock.now() - timedelta(days=100))
+    last = practice.log.read(practice.log.head() - 1, 1)[0].recorded_at
+    assert log_now(practice.log, behind, simulated=True) == last
+    assert log_now(practice.log, behind, simulated=False) == behind.now()
