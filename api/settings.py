@@ -46,7 +46,7 @@ class Settings:
     threads: int = 8
     worker_class: Literal["gthread", "sync"] = "gthread"
     max_body_bytes: int = 256 * 1024
-    rate_limit: str = "6000 per minute"
+    rate_limit: str = "60000 per minute"
     failure_limit: str = "300 per minute"
     rate_limit_storage: str = "memory://"
     trusted_proxies: int = 0
@@ -82,7 +82,7 @@ class Settings:
             threads=env.int("THREADS", 8),
             worker_class=env.str("WORKER_CLASS", "gthread"),  # type: ignore[arg-type]
             max_body_bytes=env.int("MAX_BODY_BYTES", 256 * 1024),
-            rate_limit=env.str("RATE_LIMIT", "6000 per minute"),
+            rate_limit=env.str("RATE_LIMIT", "60000 per minute"),
             failure_limit=env.str("FAILURE_LIMIT", "300 per minute"),
             rate_limit_storage=env.str("RATE_LIMIT_STORAGE", "memory://"),
             trusted_proxies=env.int("TRUSTED_PROXIES", 0),

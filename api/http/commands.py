@@ -17,7 +17,7 @@ from flask_smorest import Blueprint
 from marshmallow import fields as marshmallow_fields
 
 from api.http.context import principal, wired
-from api.http.idempotency import REPLAYED_HEADER, id_for, idempotency
+from api.http.idempotency import REPLAYED_HEADER, correlation, id_for, idempotency
 from api.http.local_times import resolve_local_moments
 from api.http.parser import StrictParser
 from api.http.preconditions import if_match, set_version
@@ -112,7 +112,7 @@ def carry_out(endpoint: CommandEndpoint, body: dict[str, Any], path: dict[str, A
         command = _command(endpoint, body, path, place, request_key)
         asked = Request(
             by=command.by, clinic_id=place.clinic_id, patient_id=place.patient_id, idempotency=request_key,
-            if_match=expected,
+            if_match=expected, correlation_id=correlation(), command_id=id_for(request_key, "command"),
         )
         receipt = (endpoint.flow or parts.services.handle)(place.stream_id, command, asked)
     except Problem as refused:

@@ -17,10 +17,11 @@ from flask import request
 from api.http.problems import Problem
 from services.log import Idempotency
 
-__all__ = ["CLINIC_HEADER", "REPLAYED_HEADER", "id_for", "idempotency"]
+__all__ = ["CLINIC_HEADER", "REPLAYED_HEADER", "correlation", "id_for", "idempotency"]
 
 REPLAYED_HEADER = "Idempotent-Replayed"
 CLINIC_HEADER = "X-Clinic-Id"
+CORRELATION_HEADER = "X-Correlation-Id"
 
 _KEY = re.compile(r"[\x21-\x7e]{8,128}", re.ASCII)
 
@@ -45,6 +46,17 @@ def idempotency(principal_id: str, body: Any, secret: bytes) -> Idempotency:
         key=key_of_request(),
         body_hmac=hmac.new(secret, said + b"\n" + canonical, hashlib.sha256).digest(),
     )
+
+
+def correlation() -> UUID | None:
+    """What binds several requests into one act (an entry struck here and made again there); raises `Problem` 400."""
+    given = request.headers.get(CORRELATION_HEADER)
+    if given is None:
+        return None
+    try:
+        return UUID(given)
+    except ValueError as error:
+        raise Problem(400, "invalid-correlation-header", f"{CORRELATION_HEADER} is not a UUID.") from error
 
 
 def id_for(request_key: Idempotency, what: str) -> UUID:

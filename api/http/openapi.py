@@ -98,6 +98,7 @@ def _finish(operation: dict[str, Any]) -> None:
     if operation.pop("x-acting-clinic", False):
         parameters.append(_parameter("ClinicHeader"))
     if is_command:
+        parameters.append(_parameter("CorrelationHeader"))
         parameters.append(_parameter("IfMatch" if needs_if_match else "IfMatchOptional"))
     if operation.pop("x-min-position", False):
         parameters.append(_parameter("MinPosition"))
@@ -209,6 +210,11 @@ _PARAMETERS = {
     "ClinicHeader": {
         "name": "X-Clinic-Id", "in": "header", "required": False,
         "description": "The clinic where the act takes place, for keys with several when the path does not say.",
+        "schema": {"type": "string", "format": "uuid"},
+    },
+    "CorrelationHeader": {
+        "name": "X-Correlation-Id", "in": "header", "required": False,
+        "description": "Binds several requests into one act, such as an entry struck here and made again there.",
         "schema": {"type": "string", "format": "uuid"},
     },
     "IfMatch": {

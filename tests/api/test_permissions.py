@@ -143,3 +143,23 @@ def test_wrong_keys_are_limited_by_address(make_world: Callable[..., World]) -> 
     guess = {"Authorization": "Bearer anodyne_local_0000000000000000_" + "0" * 48}
     assert [world.client.get("/v1/clinics", headers=guess).status_code for _ in range(4)] == [401, 401, 401, 429]
     assert world.get("/v1/clinics").status_code == 200
+
+
+def test_one_correlation_binds_several_requests(lived: World) -> None:
+    """An entry struck here and made again there carry the caller's correlation id; each has its own command id."""
+    together, url = str(uuid4()), f"/v1/diary/{_patient_at_b(lived)}/pain"
+    positions = [
+        lived.post(
+            url, {"score": 1}, key=lived.keys["nurse", "B"], idempotency_key=str(uuid4()),
+            headers={"X-Correlation-Id": together},
+        ).get_json()["position"]
+        for _ in range(2)
+    ]
+    records = [lived.services.log.read(position - 1, 1)[0] for position in positions]
+    assert [str(record.correlation_id) for record in records] == [together, together]
+    assert records[0].command_id is not None and records[0].command_id != records[1].command_id
+    nonsense = {"X-Correlation-Id": "nonsense"}
+    answer = lived.post(
+        url, {"score": 1}, key=lived.keys["nurse", "B"], idempotency_key=str(uuid4()), headers=nonsense
+    )
+    assert answer.status_code == 400
