@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.support.postgres import APP_ROLE, Cluster, locked, shared_cluster
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from services.log import EventLog
 
 _numbers = itertools.count()
+
+settings.register_profile("anodyne", deadline=None, print_blob=True)
+settings.load_profile("anodyne")
+"""No test fails because a machine is slow: an example may take as long as it takes."""
 
 
 @dataclass(frozen=True)
