@@ -32,7 +32,7 @@ class OurCommand:
         done, visits, until = 0, 0, time.perf_counter() + seconds
         while time.perf_counter() < until:
             patient = self._patients.pop() if self._patients else practice.register(self.services, self.clinic_id)
-            visit_id = practice.arrive(self.services, self.clinic_id, patient)
+            visit_id = practice.arrive(self.services, self.clinic_id, patient).stream_id
             visits += 1
             for _ in range(practice.PER_VISIT):
                 practice.report_side_effect(self.services, self.clinic_id, visit_id)

@@ -18,8 +18,8 @@ class Contender(Protocol):
     def prepare(self) -> None:
         """What has to be there before the clock runs (patients to treat, connections)."""
 
-    def run(self, seconds: float) -> int:
-        """Works for so long; how many it has done."""
+    def run(self, seconds: float) -> Any:
+        """Works for so long; how many it has done, or what else it has to tell."""
 
     def close(self) -> None: ...
 
@@ -39,10 +39,18 @@ class Crew:
 
     def rate(self, seconds: float) -> float:
         """Done per second by all together."""
+        self.start(seconds)
+        return sum(count / took for count, took in self.finish())
+
+    def start(self, seconds: float) -> None:
+        """Prepares all, then sets them to work together."""
         self._tell("prepare")
         self._await("prepared")
         self._tell(seconds)
-        return sum(count / took for count, took in self._await("ran"))
+
+    def finish(self) -> list[tuple[Any, float]]:
+        """What each has to tell, and the seconds it took."""
+        return self._await("ran")
 
     def close(self) -> None:
         for process, pipe in self._members:

@@ -30,7 +30,7 @@ from domain.catalogue import EVENTS
 from domain.kernel import Envelope, Recorded
 from services.log import Append, EventLog, KeyUnsealer, StreamWrite
 
-_SLOTS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b(?:19|20)\d\d-\d\d-\d\d\b")
+_SLOTS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<![\w-])(?:19|20)\d\d-\d\d-\d\d(?!\d)")
 _COMMITS_AT_ONCE = 400
 KEPT_KINDS = ("clinic.", "staff.")
 """Streams that a longer history of the same clinics has only once."""

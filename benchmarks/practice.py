@@ -48,11 +48,9 @@ def register(services: Services, clinic_id: UUID) -> UUID:
     return patient_id
 
 
-def arrive(services: Services, clinic_id: UUID, patient_id: UUID) -> UUID:
-    """A visit begins; its id."""
-    visit_id = uuid4()
-    send(services, clinic_id, visit_id, NURSE, ArrivePatient, patient_id=patient_id, visit_kind="series")
-    return visit_id
+def arrive(services: Services, clinic_id: UUID, patient_id: UUID) -> Receipt:
+    """A visit begins; its id is the receipt's stream."""
+    return send(services, clinic_id, uuid4(), NURSE, ArrivePatient, patient_id=patient_id, visit_kind="series")
 
 
 def report_side_effect(services: Services, clinic_id: UUID, visit_id: UUID) -> Receipt:
