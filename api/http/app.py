@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from threading import Semaphore
 
 from flask import Flask
 from flask_smorest import Api
@@ -76,7 +77,7 @@ def create_app(
     app.url_map.strict_slashes = False
     app.extensions[EXTENSION] = Wired(
         settings=settings, services=services, read_side=read_side, keys=key_registry(settings, services, read_side),
-        secret=settings.secret(), origins=Origins(),
+        secret=settings.secret(), origins=Origins(), waiting=Semaphore(_most_waiting(settings)),
     )
     _add_hooks(app, settings)
     _add_routes(app)
@@ -85,6 +86,11 @@ def create_app(
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     return app
+
+
+def _most_waiting(settings: Settings) -> int:
+    """Half of a worker's threads: the others answer on. A worker with one thread lets nobody wait."""
+    return settings.threads // 2 if settings.worker_class == "gthread" else 0
 
 
 def _add_hooks(app: Flask, settings: Settings) -> None:

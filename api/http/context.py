@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Semaphore
 from typing import TYPE_CHECKING, cast
 
 from flask import current_app, g
@@ -21,7 +22,7 @@ EXTENSION = "anodyne"
 
 @dataclass(frozen=True)
 class Wired:
-    """Everything `create_app` was given."""
+    """Everything `create_app` was given. `waiting` are the threads that long polls may hold at the same time."""
 
     settings: Settings
     services: Services
@@ -29,6 +30,7 @@ class Wired:
     keys: KeyRegistry
     secret: bytes
     origins: Origins
+    waiting: Semaphore
 
 
 def wired() -> Wired:

@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 
 from api.http import examples as ex
+from api.http.context import EXTENSION
 from tests.api.world import World
 
 
@@ -123,6 +124,21 @@ def test_waiting_ends_with_the_first_item(lived: World) -> None:
     thread.join()
     assert [item["type"] for item in page["events"]] == ["diary.pain_scored.v1"]
     assert time.monotonic() - began < 5
+
+
+def test_long_polls_leave_threads_to_others(lived: World) -> None:
+    """When half of a worker's threads wait already, the next is answered at once."""
+    waiting = lived.app.extensions[EXTENSION].waiting
+    last = lived.get("/v1/events?limit=1000", "owner", "all").get_json()["next"]
+    held = 0
+    while waiting.acquire(blocking=False):
+        held += 1
+    try:
+        began = time.monotonic()
+        assert lived.get(f"/v1/events?after={last}&wait=20", "owner", "all").get_json()["events"] == []
+        assert time.monotonic() - began < 2
+    finally:
+        waiting.release(held)
 
 
 def test_a_page_that_left_is_noted(lived: World) -> None:

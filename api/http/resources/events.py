@@ -17,7 +17,7 @@ from api.http.cursors import link_next, read_cursor, write_cursor
 from api.http.fields import StrictId, Text
 from api.http.problems import Problem, not_found
 from domain.catalogue import EVENTS
-from services.log.feed import Feed
+from services.log.feed import Feed, FeedPage
 
 blueprint = ResourceBlueprint("events", __name__, url_prefix="/v1", description=__doc__)
 
@@ -68,7 +68,7 @@ class PageSchema(FilterSchema):
     limit = fields.Integer(strict=False, load_default=100, validate=validate.Range(1, LARGEST_PAGE))
     wait = fields.Integer(
         strict=False, load_default=0, validate=validate.Range(0, LONGEST_WAIT_SECONDS),
-        metadata={"description": "Seconds to wait for a first item when there is none (long poll)."},
+        metadata={"description": "Seconds to wait at most for a first item when there is none (long poll)."},
     )
 
 
@@ -142,6 +142,18 @@ def _start(after: str | None) -> int:
     return position
 
 
+def _page(query: dict[str, Any]) -> FeedPage:
+    """The page asked for; waits only while enough threads are left to answer others."""
+    start, names, clinics = _start(query.get("after")), _names(query), _clinics(query)
+    feed, limit, waiting = Feed(wired().services.log), query["limit"], wired().waiting
+    if query["wait"] == 0 or not waiting.acquire(blocking=False):
+        return feed.page(start, types=names, clinics=clinics, limit=limit)
+    try:
+        return feed.page(start, types=names, clinics=clinics, limit=limit, wait_s=query["wait"])
+    finally:
+        waiting.release()
+
+
 @blueprint.route("/events", endpoint="list")
 @blueprint.arguments(PageSchema, location="query")
 @blueprint.doc(operationId="events.list", **{"x-pages": True})
@@ -150,10 +162,7 @@ def _start(after: str | None) -> int:
 )
 def list_events(query: dict[str, Any]) -> Response:
     """Page the feed."""
-    page = Feed(wired().services.log).page(
-        _start(query.get("after")), types=_names(query), clinics=_clinics(query), limit=query["limit"],
-        wait_s=query["wait"],
-    )
+    page = _page(query)
     note_export("feed", len(page.items))
     following = write_cursor(page.next_after)
     shown = [cloud_event(item.record, item.prevsequence) for item in page.items]
