@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from api.bootstrap import build_services, migrate
+from api.bootstrap import Services, build_services, migrate
 from api.demo import episodes
 from api.demo.body import Body
 from api.demo.booking import Twists
@@ -22,12 +22,14 @@ from api.demo.clock import MovableClock
 from api.demo.journey import Patient
 from api.demo.parameters import CONDITION_MIX
 from api.demo.parameters import PARAMETERS as P
-from api.demo.world import World
+from api.demo.world import Journey, World
 from api.fhir.importing import FhirImport
+from api.processes import processes_of
 from api.settings import Settings
 from domain.patient.history import ConditionRecorded, RecordCondition
 from domain.patient.registration import PatientRegistered, RegisterPatient
 from domain.vocabulary.conditions import CONDITIONS
+from services.processes.timers import MemoryTimers, run_once
 
 FIRST_DAY = datetime(2026, 5, 25, 13, 0, tzinfo=UTC)
 """A Monday; 26 weeks later is 23 November 2026. US daylight saving time ends on 1 November inside it."""
@@ -85,9 +87,20 @@ def load(
             return importer.run(EXPORT, clinic_for=lambda patient: clinic_id, now=clock.now)
 
         world = World(services, services.log, clock, seed)
+        world.start(FIRST_DAY, _by_itself(services, clock))
         return live(world, import_export, scale, progress)
     finally:
         services.close()
+
+
+def _by_itself(services: Services, clock: MovableClock) -> Journey:
+    """Every evening what is due by itself: the follow-ups that nobody answered."""
+    store, evening = MemoryTimers(), FIRST_DAY
+    while True:
+        evening += timedelta(days=1)
+        yield evening
+        for process in processes_of(services):
+            run_once(process, services.log, store, clock.now(), lambda: False)
 
 
 def live(

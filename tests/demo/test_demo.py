@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -87,6 +88,14 @@ def test_trials_that_do_not_work_end_the_course(lived: Lived) -> None:
     assert {gate.decision for gate in gates} == {"go_on", "stop"}  # type: ignore[attr-defined]
     closed = Counter(record.event.reason_code for record in _named(lived, "course.closed.v1"))  # type: ignore[attr-defined]
     assert closed["no_response"]
+
+
+def test_unanswered_follow_ups_are_missed_in_time(lived: Lived) -> None:
+    """As the worker says it of a real clinic: when the window closes, in the log within a day, once."""
+    missed = [r for r in lived.records if r.name == "diary.follow_up_missed.v1"]
+    assert missed
+    assert all(timedelta(0) <= r.recorded_at - r.occurred_at <= timedelta(days=1) for r in missed)
+    assert {(r.role, r.origin) for r in missed} == {("system", "process")}
 
 
 def test_a_visit_goes_over_midnight(lived: Lived) -> None:
