@@ -42,7 +42,10 @@ def audit() -> None:
 @click.option("--log", "logs", type=click.Choice(["care", "access"]), multiple=True, help="Default: both.")
 @speaks
 def verify(output: Output, logs: tuple[str, ...]) -> None:
-    """Recompute every leaf, density, order, heads, claims and answers; exit 1 and name what does not hold."""
+    """Recompute every leaf, density, order, heads, claims and answers; exit 1 and name what does not hold.
+
+    If all holds, snapshots are compared with what their events fold to; those that differ are deleted.
+    """
     from msgspec import to_builtins
 
     from services.log.verify import verify as verify_log
@@ -53,6 +56,8 @@ def verify(output: Output, logs: tuple[str, ...]) -> None:
             if not logs or log.log in logs:
                 with output.progress(f"verifying the {log.log} log") as advance:
                     found.append(verify_log(log, progress=advance))
+        holds = all(each.holds for each in found)
+        snapshots = opened.handling.snapshots.check() if holds else None
     lines = []
     for each in found:
         lines.append(f"{each.log}: {each.events:,} events up to position {each.head:,}: "
@@ -61,8 +66,11 @@ def verify(output: Output, logs: tuple[str, ...]) -> None:
         if len(each.violations) > SHOWN:
             lines.append(f"  and {len(each.violations) - SHOWN:,} more (--json has them all)")
     output.result([{**to_builtins(each), "holds": each.holds} for each in found], "\n".join(lines))
-    if not all(each.holds for each in found):
+    if not holds:
         raise Failed("the log does not hold", code="does-not-hold", hint="docs/runbook.md says what to do.")
+    if snapshots is not None and snapshots.wrong:
+        raise Failed(f"snapshots differed from their events and were deleted: {', '.join(map(str, snapshots.wrong))}",
+                     code="snapshot-differs", hint="The log holds; docs/runbook.md says what to look at.")
 
 
 # --- export --------------------------------------------------------------------------------------

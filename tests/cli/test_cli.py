@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 
 from api.cli.main import NOUNS, cli
 from api.settings import Settings
@@ -203,6 +204,18 @@ def test_an_untouched_log_verifies_and_an_altered_one_is_named(migrated: Run, ho
     refused(result, 1)
     (care, _) = json.loads(result.stdout)
     assert [wrong["kind"] for wrong in care["violations"]] == ["leaf"]
+
+
+def test_a_snapshot_that_differs_from_its_events_is_named_and_deleted(migrated: Run, home: Path) -> None:
+    from api.bootstrap import build_services
+
+    open_clinic(home)
+    services = build_services(Settings(home=home))
+    state = services.handling.current(clinic, CLINIC).state
+    assert services.handling.snapshots.take(clinic, CLINIC, replace(state, clinic_name="Oak"))
+    services.close()
+    assert str(CLINIC) in refused(migrated("audit", "verify"), 1)
+    done(migrated("audit", "verify"))
 
 
 def test_an_export_is_whole_in_order_and_noted_before_it_is_given(migrated: Run, home: Path, tmp_path: Path) -> None:
