@@ -15,8 +15,9 @@ from projections.facts.reading import Cut, fetch, fetch_in
 from projections.facts.relief import identities_of, scores_in
 from projections.facts.tables import appointment_facts, course_facts, infusion_facts
 from projections.metrics.bookings import Slot, slots
-from projections.metrics.boosters import BoosterList, BoosterRow, Standing, booster_list, booster_row, gaps, maintained
+from projections.metrics.boosters import BoosterList, BoosterRow, Standing, booster_list, booster_row, maintained
 from projections.metrics.courses import Course, Identities, Infusion, courses, infusions
+from projections.metrics.definitions import BOOSTER_DUE, Definition
 from projections.metrics.outcomes import Material, end_of_series
 from projections.metrics.relief import COURSE_BASELINE, Scores, pain_by_patient
 
@@ -31,6 +32,7 @@ class BoosterReport(msgspec.Struct, frozen=True, kw_only=True):
     known_at: int | None
     clinics: tuple[str, ...]
     boosters: BoosterList
+    definitions: tuple[Definition, ...] = (BOOSTER_DUE,)
 
 
 def report(
@@ -40,8 +42,10 @@ def report(
     cut = Cut.at(as_of, known_at)
     known = calendars(conn, clinics, cut)
     c = infusion_facts.c
+    k = course_facts.c
+    closed = select(k.course).where(k.course == c.course, k.kind == "closed", cut.on(course_facts)).exists()
     recent = select(infusion_facts).where(
-        c.clinic.in_(sorted(known)), c.at_us >= cut.as_of_us - LOOK_BACK, cut.on(infusion_facts)
+        c.clinic.in_(sorted(known)), c.at_us >= cut.as_of_us - LOOK_BACK, cut.on(infusion_facts), ~closed
     )
     patients = {row["patient"] for row in fetch(conn, recent)}
     identities = identities_of(conn, patients, cut)
@@ -62,8 +66,7 @@ def report(
         if maintained(one, own[course], end_of_series(one, own[course], material) is not None)
     }
     rows = _rows(conn, cut, listed, own, material, identities)
-    shown = gaps(given, lambda one: one.course in here and one.started_us >= cut.as_of_us - LOOK_BACK)
-    return BoosterReport(as_of=as_of, known_at=known_at, clinics=tuple(known), boosters=booster_list(rows, shown))
+    return BoosterReport(as_of=as_of, known_at=known_at, clinics=tuple(known), boosters=booster_list(rows))
 
 
 def _by_course(given: list[Infusion], here: dict[str, Course]) -> dict[str, list[Infusion]]:

@@ -9,10 +9,13 @@ import msgspec
 from sqlalchemy import Connection
 
 from projections.facts.reading import Cut
+from projections.facts.referrals import referrals
 from projections.facts.relief import OutcomeFacts
 from projections.metrics.calendar import Period
+from projections.metrics.definitions import BOOSTER_GAP, PATH, PER_90_DAYS, RELIEF, Definition
 from projections.metrics.duration import Curve, curves
 from projections.metrics.figures import Figure, Spread
+from projections.metrics.funnel import Funnel, funnel
 from projections.metrics.outcomes import (
     Breakdown,
     DoseResponse,
@@ -30,6 +33,7 @@ from projections.metrics.outcomes import (
 from projections.metrics.path import (
     SeriesRow,
     adherence,
+    booster_gaps,
     closures,
     gate_assessed,
     gate_rate,
@@ -85,13 +89,18 @@ class OutcomeReport(msgspec.Struct, frozen=True, kw_only=True):
     follow_up_answered: Figure
     infusions_per_90_days: Figure
     path: Path
+    funnel: Funnel
+    booster_gaps: Mapping[str, Spread]
+    definitions: tuple[Definition, ...] = (*RELIEF, *PATH, BOOSTER_GAP, PER_90_DAYS)
 
 
 def report(
     conn: Connection, clinics: Collection[str], period: Period, *, as_of: datetime, known_at: int | None = None
 ) -> OutcomeReport:
     """The dashboard's figures; about a dozen queries, each bounded by clinics and period or by the patients found."""
-    found = OutcomeFacts(conn, clinics, period, Cut.at(as_of, known_at))
+    cut = Cut.at(as_of, known_at)
+    found = OutcomeFacts(conn, clinics, period, cut)
+    referred = referrals(conn, found.calendars, period, found.span, cut)
     material = found.material
     first = first_of_course(material)
     at_gate = _at_gate(found)
@@ -117,6 +126,7 @@ def report(
         score_changes=score_changes(found.scores, material, found.identities.of),
         follow_up_answered=found.follow_up(), path=_path(found),
         infusions_per_90_days=per_90_days([one.infusion for one in material.reliefs], period),
+        funnel=funnel(referred, material.as_of_us), booster_gaps=booster_gaps(material),
     )  # fmt: skip
 
 

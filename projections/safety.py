@@ -14,6 +14,7 @@ from projections.facts.reading import Cut, Row, fetch, fetch_in
 from projections.facts.relief import identities_of
 from projections.facts.tables import safety_facts
 from projections.metrics.calendar import ClinicCalendar, Period, period_span
+from projections.metrics.definitions import SAFETY, Definition
 from projections.metrics.figures import Figure
 from projections.metrics.safety import (
     Board,
@@ -59,6 +60,7 @@ class SafetyReport(msgspec.Struct, frozen=True, kw_only=True):
     unattributed: tuple[str, ...]
     control_chart: tuple[ControlPoint, ...]
     board: Board
+    definitions: tuple[Definition, ...] = SAFETY
 
 
 def report(

@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 import msgspec
 from sqlalchemy import Connection
 
-from projections.facts.encoding import DAY
 from projections.facts.loading import calendars, load_slots, load_visits, widest
 from projections.facts.reading import Cut
 from projections.metrics.attendance import (
@@ -18,6 +17,7 @@ from projections.metrics.attendance import (
     third_next_available,
 )
 from projections.metrics.calendar import ClinicCalendar, Period, local_date, period_span
+from projections.metrics.definitions import ATTENDANCE, PUNCTUALITY, ROOMS, Definition
 from projections.metrics.figures import Figure, amount
 from projections.metrics.rooms import RoomFigures, room_figures, tally_rooms
 
@@ -41,14 +41,16 @@ class UtilizationReport(msgspec.Struct, frozen=True, kw_only=True):
     clinics: tuple[str, ...]
     together: Utilization
     by_clinic: Mapping[str, Utilization]
+    third_next_available: Mapping[str, Figure]
     visits: int
     bookings: int
+    definitions: tuple[Definition, ...] = (*ROOMS, *PUNCTUALITY, *ATTENDANCE)
 
 
 def report(
     conn: Connection, clinics: Collection[str], period: Period, *, as_of: datetime, known_at: int | None = None
 ) -> UtilizationReport:
-    """The dashboard's figures. Five queries, each bounded by clinics and period."""
+    """The dashboard's figures. Eight queries, each bounded by clinics and period."""
     cut = Cut.at(as_of, known_at)
     known = calendars(conn, clinics, cut)
     span = widest(known.values(), period)
@@ -72,23 +74,25 @@ def report(
             )
             for clinic in known
         },
-        visits=len(visits), bookings=len(slots),
+        third_next_available=_third_next_available(conn, known, cut), visits=len(visits), bookings=len(slots),
     )  # fmt: skip
 
 
-def availability(
-    conn: Connection, clinics: Collection[str], *, as_of: datetime, known_at: int | None = None
-) -> dict[str, Figure]:
-    """Third next available by clinic, for a visit of the protocol's default length."""
-    cut = Cut.at(as_of, known_at)
+def _third_next_available(conn: Connection, known: Mapping[str, ClinicCalendar], cut: Cut) -> dict[str, Figure]:
+    """By clinic, for a visit of the protocol's default length, looked for from as_of on."""
+    ahead = {
+        clinic: Period(today, today + timedelta(days=LOOK_AHEAD_DAYS))
+        for clinic, calendar in known.items()
+        for today in [local_date(calendar.timezone, cut.as_of_us)]
+    }
+    ends = max((period_span(known[clinic].timezone, days)[1] for clinic, days in ahead.items()), default=cut.as_of_us)
+    taken = load_slots(conn, known, (cut.as_of_us, ends), cut)
     found: dict[str, Figure] = {}
-    for clinic, calendar in calendars(conn, clinics, cut).items():
-        today = local_date(calendar.timezone, cut.as_of_us)
-        ahead = Period(today, today + timedelta(days=LOOK_AHEAD_DAYS))
-        taken = load_slots(conn, [clinic], (cut.as_of_us - DAY, period_span(calendar.timezone, ahead)[1]), cut)
+    for clinic, calendar in known.items():
+        here = [slot for slot in taken if slot.clinic == clinic]
         minutes = default_minutes(calendar, cut.as_of_us)
-        days = third_next_available(calendar, taken, minutes, cut.as_of_us, ahead) if minutes else None
-        found[clinic] = amount("third_next_available", days, "days", n=len(taken))
+        days = third_next_available(calendar, here, minutes, cut.as_of_us, ahead[clinic]) if minutes else None
+        found[clinic] = amount("third_next_available", days, "days", n=len(here), rows=[slot.fact for slot in here])
     return found
 
 

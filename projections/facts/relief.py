@@ -54,7 +54,7 @@ class OutcomeFacts:
     def __init__(self, conn: Connection, clinics: Collection[str], period: Period, cut: Cut) -> None:
         self._conn, self._cut, self.period = conn, cut, period
         self.calendars = calendars(conn, clinics, cut)
-        self._span = widest(self.calendars.values(), period)
+        self.span = widest(self.calendars.values(), period)
         self._clinics = sorted(self.calendars)
         given = self._given_here()
         steps = self._course_steps()
@@ -82,7 +82,7 @@ class OutcomeFacts:
     def _given_here(self) -> list[Row]:
         c = infusion_facts.c
         query = select(infusion_facts).where(
-            c.clinic.in_(self._clinics), c.at_us >= self._span[0], c.at_us < self._span[1] + 2 * DAY,
+            c.clinic.in_(self._clinics), c.at_us >= self.span[0], c.at_us < self.span[1] + 2 * DAY,
             self._cut.on(infusion_facts),
         )  # fmt: skip
         return [row for row in fetch(self._conn, query) if self._in_period(row["clinic"], row["started_us"])]
@@ -91,7 +91,7 @@ class OutcomeFacts:
         """Gates and closings of the period, and plans of series whose window ends in it."""
         c = course_facts.c
         here = and_(c.clinic.in_(self._clinics), self._cut.on(course_facts))
-        low, high = self._span
+        low, high = self.span
         now = and_(c.at_us >= low, c.at_us < high, c.kind.in_(("gate", "closed")))
         planned = and_(
             c.at_us >= low - LONGEST_SERIES, c.at_us < high, c.kind.in_(("series_planned", "series_revised")),
@@ -102,7 +102,7 @@ class OutcomeFacts:
     def _prompts_due(self) -> list[Row]:
         c = follow_up_facts.c
         due = select(c.follow_up).where(
-            c.clinic.in_(self._clinics), c.due_us >= self._span[0], c.due_us < self._span[1],
+            c.clinic.in_(self._clinics), c.due_us >= self.span[0], c.due_us < self.span[1],
             self._cut.on(follow_up_facts),
         )  # fmt: skip
         steps = select(follow_up_facts).where(c.follow_up.in_(due), self._cut.on(follow_up_facts))

@@ -1,9 +1,8 @@
-"""Which boosters are due, overdue, booked or lost; the gaps between boosters."""
+"""Which boosters are due, overdue, booked or lost."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, timedelta
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from domain.course.state import GivenInfusion, PainScore
 from projections.facts.encoding import DAY, moment
 from projections.metrics.calendar import ClinicCalendar, local_date
 from projections.metrics.courses import Course, Infusion, ScheduledBooster
-from projections.metrics.figures import Figure, Spread, amount, spread
+from projections.metrics.figures import Figure, amount
 from projections.metrics.relief import Scores
 
 DUE_WITHIN_DAYS = 14
@@ -46,7 +45,6 @@ class BoosterList(msgspec.Struct, frozen=True, kw_only=True):
 
     counts: Mapping[str, Figure]
     rows: tuple[BoosterRow, ...]
-    gaps: Mapping[str, Spread]
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,29 +116,12 @@ def status(due_on: date, today: date, known: Standing, calendar: ClinicCalendar)
     return "lost" if silent and (today - due_on).days > LOST_AFTER_DAYS else "overdue"
 
 
-def booster_list(rows: Iterable[BoosterRow], gaps: Mapping[str, Spread]) -> BoosterList:
+def booster_list(rows: Iterable[BoosterRow]) -> BoosterList:
     """The list, most overdue first, with counts."""
     ordered = tuple(sorted(rows, key=lambda row: (row.due_on, row.course)))
     counts = {}
     for name in STATUSES:
         facts = [row.facts[0] for row in ordered if row.status == name]
         counts[name] = amount("booster_due", len(facts), "boosters", n=len(facts), rows=facts)
-    return BoosterList(counts=counts, rows=ordered, gaps=gaps)
+    return BoosterList(counts=counts, rows=ordered)
 
-
-def gaps(infusions: Iterable[Infusion], chosen: Callable[[Infusion], bool]) -> dict[str, Spread]:
-    """Days from the drug stop before it to a booster's drug start, by booster number within the course."""
-    by_course: dict[str, list[Infusion]] = defaultdict(list)
-    for one in infusions:
-        if one.course is not None:
-            by_course[one.course].append(one)
-    found: dict[int, list[tuple[float, str]]] = defaultdict(list)
-    for own in by_course.values():
-        number = 0
-        for before, one in zip([None, *own], own, strict=False):
-            if one.purpose != "booster":
-                continue
-            number += 1
-            if before is not None and chosen(one):
-                found[number].append(((one.started_us - before.stopped_us) / DAY, one.fact))
-    return {str(number): spread("booster_gap", values, "days") for number, values in sorted(found.items())}

@@ -91,8 +91,9 @@ ATTENDANCE = (
         "Cancellations and moves by the patient under 24 h, over the same denominator as the no-show rate.",
         "patient-side cancelled or moved < 24 h / the no-show rate's denominator"),
     _of("arrived_not_infused", "Arrived, not infused", "share",
-        "Ended visits for an infusion in which no drug ran, by reason; visits still going on left out.",
-        "ended without infusion / ended infusion visits"),
+        "Visits for an infusion that ended without drug having run, by reason; visits still going on before drug "
+        "ran left out.",
+        "ended without infusion / (ended without infusion + infused)"),
     _of("refill", "Refill", "share",
         "Of the room-minutes inside opening freed by cancelling or moving with at least 2 h notice, those booked "
         "anew afterwards and attended.",
@@ -164,12 +165,13 @@ RELIEF = (
         "Association, not effect: Spearman's rho between the landmark fall of the course's first infusion and its "
         "dose; interval by Fisher's z (Bonett and Wright).", "Spearman(dose, landmark fall)"),
     _of("score_change", "Change of function, mood and cognition", "points",
-        "Per course and instrument: last score in the 28 days up to as_of or 28 days after the course's latest "
-        "infusion, less the last one before the course's first drug start (within 28 days).",
+        "Per course with an infusion in the period, by instrument: last score in the 28 days after the course's "
+        "latest drug stop, less the last one in the 28 days before the course's first drug start.",
         "last score - baseline score"),
     _of("follow_up_answered", "Follow-up answered", "share",
-        "Of the prompts due before as_of, those with a score of the instruments asked from 12 h before to 48 h after "
-        "the due time. Left out: superseded by a new infusion, pending (48 h not over).",
+        "Of the prompts due in the period and before as_of, at the clinic that set them, those with a score of the "
+        "instruments asked from 12 h before to 48 h after the due time. Left out: superseded by a new infusion, "
+        "pending (48 h not over).",
         "answered / due"),
 )
 
@@ -190,20 +192,26 @@ PATH = (
         "referred at least that long before as_of.", "reached within d days / referred at least d days ago"),
 )
 
-BOOSTERS = (
-    _of("booster_due", "Boosters due", "boosters",
-        "Due = drug stop + 0.8 x median of the patient's last three completed spells since the end of the series; "
-        "with none the protocol's default interval, labelled so; never under its minimum; a date that a clinician "
-        "set stands. Open courses past their series, at the home clinic. due: within 14 days and nothing booked; "
-        "overdue: the date has passed; booked: an appointment stands; lost: overdue over 60 days without contact "
-        "(no visit, booking, score or consultation since it was due).",
-        "drug stop + max(0.8 * median(last 3 spells) or default, minimum)"),
-    _of("booster_gap", "Gap between boosters", "days", "From the drug stop before it to a booster's drug start, by "
-        "booster number.", "booster's drug start - previous drug stop"),
-    _of("infusions_per_90_days", "Infusions per patient per 90 days", "infusions",
-        "Infusions of the period per patient who had one, scaled to 90 days.",
-        "90 * infusions / (patients * days of the period)"),
+BOOSTER_DUE = _of(
+    "booster_due", "Boosters due", "boosters",
+    "Due = drug stop + 0.8 x median of the patient's last three completed spells since the end of the series; with "
+    "none the protocol's default interval, labelled so; never under its minimum; a date that a clinician set stands. "
+    "Open courses past their series with an infusion in the last 400 days, at the clinic that the course belongs to. "
+    "due: within 14 days and nothing booked; overdue: the date has passed; booked: an appointment for a booster "
+    "stands; lost: overdue over 60 days without contact (no score, booking or word on the booster since it was due).",
+    "drug stop + max(0.8 * median(last 3 spells) or default, minimum)",
 )
+BOOSTER_GAP = _of(
+    "booster_gap", "Gap between boosters", "days",
+    "From the drug stop before it to a booster's drug start, by booster number within the course.",
+    "booster's drug start - previous drug stop",
+)
+PER_90_DAYS = _of(
+    "infusions_per_90_days", "Infusions per patient per 90 days", "infusions",
+    "Infusions of the period per patient who had one, scaled to 90 days.",
+    "90 * infusions / (patients * days of the period)",
+)
+BOOSTERS = (BOOSTER_DUE, BOOSTER_GAP, PER_90_DAYS)
 
 SAFETY = (
     _of("side_effect_share", "Infusions with a side effect", "share",

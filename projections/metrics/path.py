@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -223,6 +224,29 @@ def follow_up(steps: Iterable[Row], scores: Iterable[Row], due: Callable[[Row], 
         else:
             among.append(prompt["fact_id"])
     return proportion("follow_up_answered", answered, among, left_out(reasons))
+
+
+# --- boosters -------------------------------------------------------------------------------------
+
+
+def booster_gaps(material: Material) -> dict[str, Spread]:
+    """Days from the drug stop before it to a booster's drug start, by booster number within the course."""
+    by_course: dict[str, list[Infusion]] = defaultdict(list)
+    for one in material.infusions:
+        if one.course is not None:
+            by_course[one.course].append(one)
+    chosen = {one.infusion.infusion for one in material.reliefs}
+    found: dict[int, list[tuple[float, str]]] = defaultdict(list)
+    for own in by_course.values():
+        number = 0
+        if own[0].purpose == "booster":
+            number = 1
+        for before, one in pairwise(own):
+            if one.purpose == "booster":
+                number += 1
+                if one.infusion in chosen:
+                    found[number].append(((one.started_us - before.stopped_us) / DAY, one.fact))
+    return {str(number): spread("booster_gap", values, "days") for number, values in sorted(found.items())}
 
 
 # --- how often ------------------------------------------------------------------------------------

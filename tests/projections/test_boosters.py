@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -124,7 +124,6 @@ def test_the_gaps_between_boosters_are_counted_by_number() -> None:
     told = maintained()
     told.infused(START + 30 * DAY, "booster")
     told.infused(START + 70 * DAY, "booster")
-    with facts_of(told.history) as conn:
-        gaps = boosters.report(conn, [str(CLINIC)], as_of=datetime(2026, 8, 1, tzinfo=UTC)).boosters.gaps
+    gaps = told.report().booster_gaps
     assert gaps["1"].median == pytest.approx(27 - 1 / 24)
     assert gaps["2"].median == pytest.approx(40 - 1 / 24)

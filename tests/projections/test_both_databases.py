@@ -55,7 +55,7 @@ def figures(conn: Connection, life: Life, known_at: int | None = None) -> list[A
         for module in (utilization, outcomes, safety)
     ]
     found.append(boosters.report(conn, clinics, as_of=as_of, known_at=known_at))
-    found.append(utilization.availability(conn, clinics, as_of=datetime(2026, 3, 4, 12, tzinfo=UTC)))
+    found.append(utilization.report(conn, clinics, period, as_of=datetime(2026, 3, 4, 12, tzinfo=UTC)))
     return [msgspec.to_builtins(one) for one in found]
 
 
