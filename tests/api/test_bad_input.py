@@ -75,7 +75,7 @@ COMPLETED = {"/v1/patients": "patients.register", SHEET: "appointments.book"}
 
 @pytest.mark.parametrize(
     ("path", "role", "body", "pointer"), BODIES,
-    ids=[f"{number}{path}{pointer}" for number, (path, _, _, pointer) in enumerate(BODIES)],  # no moments: workers compare
+    ids=[f"{number}{path}{pointer}" for number, (path, _, _, pointer) in enumerate(BODIES)],
 )
 def test_it_is_refused_where_it_is_wrong(lived: World, path: str, role: str, body: Any, pointer: str) -> None:
     """422 with the pointer; no event, not even of the refusal; the value is not repeated in the answer."""
