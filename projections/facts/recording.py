@@ -18,7 +18,7 @@ from domain.catalogue import EVENTS
 from domain.corrections import EntryAmended, EntryStruck, naive
 from domain.kernel import Scanned
 from projections.engine.working import Working
-from projections.facts.encoding import Encode, micros
+from projections.facts.encoding import Encode, micros, plain
 
 AMENDED = EntryAmended.NAME
 STRUCK = EntryStruck.NAME
@@ -51,12 +51,14 @@ class FactOf:
     def opener(self) -> Callable[[Scanned], dict[str, Any]]:
         """The function that makes the row, with everything that does not depend on the event looked up once."""
         prefix, stream = PREFIXES[self.table.name], self.stream
-        columns = tuple((column, name, encode) for column, (name, encode) in self.columns.items())
+        as_is = tuple((column, name) for column, (name, encode) in self.columns.items() if encode is plain)
+        coded = tuple((column, *how) for column, how in self.columns.items() if how[1] is not plain)
         blank = dict.fromkeys(column.name for column in self.table.columns if column.name != "known_to")
         blank.update(kind=self.kind, **self.constants)
+        fresh = blank.copy
 
         def row(scanned: Scanned) -> dict[str, Any]:
-            made: dict[str, Any] = blank.copy()
+            made: dict[str, Any] = fresh()
             position, event = scanned.position, scanned.event
             made["fact_id"] = f"{prefix}{position}"
             made["known_from"] = made["position"] = position
@@ -66,7 +68,9 @@ class FactOf:
             made["patient"] = scanned.subject
             if stream is not None:
                 made[stream] = scanned.stream
-            for column, name, encode in columns:
+            for column, name in as_is:
+                made[column] = getattr(event, name)
+            for column, name, encode in coded:
                 made[column] = encode(getattr(event, name))
             return made
 
