@@ -26,8 +26,8 @@ def write_cursor(*values: int | str | None) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(values)).rstrip(b"=").decode()
 
 
-def read_cursor(text: str, *kinds: type) -> tuple[Any, ...]:
-    """The values of a cursor, checked against `kinds`; raises `Problem` 422 with the pointer `/cursor`."""
+def read_cursor(text: str, *kinds: type, pointer: str = "/cursor") -> tuple[Any, ...]:
+    """The values of a cursor, checked against `kinds`; raises `Problem` 422 with the pointer."""
     try:
         if len(text) > LONGEST or not text.isascii():
             raise ValueError("too long")
@@ -36,7 +36,7 @@ def read_cursor(text: str, *kinds: type) -> tuple[Any, ...]:
     except (ValueError, binascii.Error, msgspec.MsgspecError) as error:
         raise Problem(
             422, "invalid-request", "The cursor is not one of ours.",
-            errors=[{"pointer": "/cursor", "detail": "Not a cursor."}],
+            errors=[{"pointer": pointer, "detail": "Not a cursor."}],
         ) from error
     return tuple(values)
 

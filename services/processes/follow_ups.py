@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -18,12 +17,15 @@ from domain.diary.follow_ups import (
     MissFollowUp,
     answered,
 )
-from domain.kernel import LATE_WITHOUT_REASON, Recorded
+from domain.kernel import LATE_WITHOUT_REASON, DomainError, Recorded
 from domain.patient import patient
 from domain.patient.state import State as PatientState
 from services.handling import CommandHandling
 from services.processes.timers import Forget, Timer, asked, by
 from services.use_cases.case import diary_of
+
+TRY_AGAIN = timedelta(hours=1)
+"""After a refusal that nobody foresaw."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,10 @@ class MissedFollowUps:
             late_reason="the process was not running" if late else None,
         )
         request = replace(asked(self.name, timer.timer_id), patient_id=timer.subject)
-        with suppress(FollowUpNotOpen):  # answered at this very moment
+        try:
             self.handling.handle(diary_of(timer.subject), command, request)
+        except FollowUpNotOpen:
+            return None  # answered at this very moment
+        except DomainError:
+            return now + TRY_AGAIN  # one record must not hold up the others
         return None

@@ -101,7 +101,8 @@ def test_a_wrong_question_is_refused(lived: World, query: str) -> None:
     """422 with a pointer; a cursor from beyond the end is no silent wait."""
     answer = lived.get(f"/v1/events{query}", "integrator", "A")
     assert answer.status_code == 422, answer.text
-    assert answer.get_json()["errors"]
+    (error,) = answer.get_json()["errors"]
+    assert error["pointer"].split("/")[1] == query[1:].partition("=")[0]
 
 
 def test_waiting_ends_with_the_first_item(lived: World) -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from api.processes import SqlTimers
 from domain.infusion import drug_run
-from domain.kernel import Actor
+from domain.kernel import Actor, Command, DomainError
 from domain.patient import erasure, patient, records
 from projections import migrations
 from projections.engine.database import ViewsDatabase
-from services.handling import CommandHandling
+from services.handling import CommandHandling, Receipt, Request
 from services.processes.erasures import ApprovedErasures
 from services.processes.follow_ups import MissedFollowUps
 from services.processes.timers import Forget, MemoryTimers, Process, Timer, TimerStore, log_now, run_once
@@ -84,10 +84,33 @@ def test_a_follow_up_that_was_answered_is_not_missed_and_leaves_no_refusal(
     assert practice.log.read(0, 10, names=["oversight.command_refused.v1"]) == []
 
 
+def test_one_record_that_is_refused_does_not_hold_up_the_others(
+    practice: Practice, patient_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    practice.wait(days=40)
+    process, store, refused = follow_ups(practice), MemoryTimers(), []
+    carry_out = process.handling.handle
+
+    def first_refused(stream_id: UUID, command: Command, request: Request) -> Receipt:
+        if not refused:
+            refused.append(command)
+            raise DomainError("nobody foresaw this")
+        return carry_out(stream_id, command, request)
+
+    monkeypatch.setattr(process.handling, "handle", first_refused)
+    run(process, practice, store)
+    before = missed(practice, patient_id)
+    assert before
+    practice.wait(hours=2)
+    run(process, practice, store)
+    assert len(missed(practice, patient_id)) == len(before) + 1
+
+
 def test_whoever_starts_again_or_beside_it_misses_nothing_twice(practice: Practice, patient_id: UUID) -> None:
     """A worker that was off for a month says so; two with timers of their own, and one that begins anew, agree."""
     practice.wait(days=40)
-    due = {one.follow_up_id for one in practice.diary(patient_id).follow_ups if one.due_at < practice.clock.now() - timedelta(days=3)}
+    closed = practice.clock.now() - timedelta(days=3)
+    due = {one.follow_up_id for one in practice.diary(patient_id).follow_ups if one.due_at < closed}
     stores = MemoryTimers(), MemoryTimers(), MemoryTimers()
     for store in stores:
         run(follow_ups(practice), practice, store)

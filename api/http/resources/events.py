@@ -133,7 +133,7 @@ def _start(after: str | None) -> int:
     """The position to read after; raises `Problem` 422 for what is no cursor, or one from beyond the log's end."""
     if after is None:
         return 0
-    position: int = int(after) if after.isdigit() and len(after) < 19 else read_cursor(after, int)[0]
+    position: int = int(after) if after.isdigit() and len(after) < 19 else read_cursor(after, int, pointer="/after")[0]
     if not 0 <= position <= wired().services.log.head():
         raise Problem(
             422, "cursor-beyond-the-end", "The log has not come so far: is this another log's cursor?",
