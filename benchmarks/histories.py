@@ -30,7 +30,10 @@ from domain.catalogue import EVENTS
 from domain.kernel import Envelope, Recorded
 from services.log import Append, EventLog, KeyUnsealer, StreamWrite
 
-_SLOTS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<![\w-])(?:19|20)\d\d-\d\d-\d\d(?!\d)")
+_SLOTS = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # an id
+    r"|(?<![\w-])(?:19|20)\d\d-\d\d-\d\d(?!\d)"  # a date, or a moment's
+)
 _COMMITS_AT_ONCE = 400
 KEPT_KINDS = ("clinic.", "staff.")
 """Streams that a longer history of the same clinics has only once."""

@@ -12,6 +12,7 @@ __all__ = ["register"]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 
 _ALWAYS = {
+    "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -20,6 +21,8 @@ _ALWAYS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 }
+
+_STRICT_TRANSPORT = {"Strict-Transport-Security": "max-age=63072000; includeSubDomains"}
 
 DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; "
@@ -30,6 +33,8 @@ DOCS_POLICY = (
 
 def register(app: Flask, *, strict_transport: bool) -> None:
     """Adds the hooks. `strict_transport`: tell browsers to come back by TLS only (production)."""
+    wanted = _ALWAYS if not strict_transport else {**_ALWAYS, **_STRICT_TRANSPORT}
+    always = [(name.lower(), name, value) for name, value in wanted.items()]
 
     @app.before_request
     def name_the_request() -> None:
@@ -38,11 +43,10 @@ def register(app: Flask, *, strict_transport: bool) -> None:
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        response.headers["X-Request-Id"] = g.get("request_id", "")
-        for name, value in _ALWAYS.items():
-            response.headers.setdefault(name, value)
-        if not response.headers.get("Cache-Control"):
-            response.headers["Cache-Control"] = "no-store"
-        if strict_transport:
-            response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+        headers = response.headers
+        set_already = {name.lower() for name in headers.keys()}  # noqa: SIM118  (iterating gives pairs)
+        for lower, name, value in always:
+            if lower not in set_already:  # `setdefault` would walk through all of them for each
+                headers.add(name, value)
+        headers["X-Request-Id"] = g.get("request_id", "")
         return response
