@@ -335,6 +335,19 @@ def test_a_flipped_bit_is_noticed(event_log: EventLog, snapshotted: UUID, place:
     assert services.latest(diary, snapshotted) is None
 
 
+def test_a_payload_that_was_rewritten_is_noticed(event_log: EventLog, snapshotted: UUID) -> None:
+    """Well-formed and deflated anew, only not what was written."""
+    services = Snapshots(event_log)
+    ((payload,),) = event_log.recorder.query("SELECT payload FROM log.care_snapshots")
+    plain = zlib.decompress(payload)
+    assert plain.count(b'"score":7') > 9
+    event_log.recorder.query(
+        "UPDATE log.care_snapshots SET payload = %s RETURNING version",
+        (zlib.compress(plain.replace(b'"score":7', b'"score":1')),),
+    )
+    assert services.latest(diary, snapshotted) is None
+
+
 def another(aggregate: Any, state: Any) -> Any:
     """The aggregate as a later version of the program may have it."""
     later = ModuleType(aggregate.__name__)
