@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -21,6 +22,11 @@ __all__ = ["Processes", "SqlTimers", "processes_of"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 POLL_S = 1.0
+
+ANSWERS_KEPT = timedelta(days=30)
+"""How long a retry gets its first answer (DESIGN: Idempotency)."""
+
+PURGE_EVERY_S = 3600.0
 LONGEST_PAUSE_S = 60.0
 
 _log = structlog.get_logger("anodyne.processes")
@@ -100,9 +106,12 @@ class Processes(threading.Thread):
     def run(self) -> None:
         """Until `stopping`."""
         simulated = self._services.log.mode() == "simulation"
-        failures = 0
+        failures, purge_at = 0, time.monotonic()
         while not self.stopping.is_set():
             failed = False
+            if time.monotonic() >= purge_at:
+                failed = not self._forgot_answers()
+                purge_at = time.monotonic() + PURGE_EVERY_S
             for process in self._processes:
                 try:
                     now = log_now(self._services.log, self._services.clock, simulated=simulated)
@@ -112,6 +121,17 @@ class Processes(threading.Thread):
                     _log.error("processes.failed", name=process.name, error=type(error).__name__)
             failures = failures + 1 if failed else 0
             self.stopping.wait(min(self._poll_s * 2**failures, LONGEST_PAUSE_S))
+
+    def _forgot_answers(self) -> bool:
+        """Forgets answers that nobody may ask for again; whether it could."""
+        before = self._services.clock.now() - ANSWERS_KEPT
+        try:
+            for log in (self._services.log, self._services.access.log):
+                log.purge_idempotency(before)
+        except Exception as error:
+            _log.error("processes.failed", name="forget_answers", error=type(error).__name__)
+            return False
+        return True
 
     def stop(self, timeout_s: float) -> bool:
         """Lets the timer under way finish; whether it did in time."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
-from api.processes import SqlTimers
+from api.bootstrap import build_services, migrate
+from api.processes import Processes, SqlTimers
+from api.settings import Settings
+from domain import clinic
 from domain.infusion import drug_run
 from domain.kernel import Actor, Command, DomainError
 from domain.patient import erasure, patient, records
 from projections import migrations
 from projections.engine.database import ViewsDatabase
-from services.handling import CommandHandling, Receipt, Request
+from services.handling import CommandHandling, Idempotency, Receipt, Request
 from services.processes.erasures import ApprovedErasures
 from services.processes.follow_ups import MissedFollowUps
 from services.processes.timers import Forget, MemoryTimers, Process, Timer, TimerStore, log_now, run_once
@@ -172,3 +176,35 @@ def test_a_simulations_clock_is_at_least_its_last_entrys(practice: Practice) -> 
     last = practice.log.read(practice.log.head() - 1, 1)[0].recorded_at
     assert log_now(practice.log, behind, simulated=True) == last
     assert log_now(practice.log, behind, simulated=False) == behind.now()
+
+
+def test_the_worker_forgets_answers_that_are_older_than_thirty_days(tmp_path: Path) -> None:
+    """Only those: a retry within thirty days gets its first answer. And it ends when it is told to."""
+    settings = Settings(home=tmp_path)
+    migrate(settings)
+    clock = SetClock(datetime.now(UTC) - timedelta(days=31))
+    services = build_services(settings, clock=clock, mode="simulation")
+    practice = Practice(services.log, clock)
+    by = practice.actor("manager")
+
+    def opened(key: str) -> Idempotency:
+        asked = Idempotency(principal="test", key=key, body_hmac=b"1" * 32)
+        practice.do(uuid4(), clinic.OpenClinic, by=by, clinic_name=key, timezone="America/Denver",
+                    request={"idempotency": asked})
+        return asked
+
+    old = opened("old-clinic")
+    clock.moment += timedelta(days=2)
+    young = opened("young-clinic")
+    clock.moment = datetime.now(UTC)
+    database = ViewsDatabase(f"sqlite:///{tmp_path}/views.sqlite3")
+    processes = Processes(services, database, poll_s=0.05)
+    processes.start()
+    until = time.monotonic() + 10
+    while services.log.answer_of(old) is not None and time.monotonic() < until:
+        time.sleep(0.05)
+    assert services.log.answer_of(old) is None
+    assert services.log.answer_of(young) is not None
+    assert processes.stop(10)
+    database.close()
+    services.close()
