@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, and_, column, or_, select, values
+from sqlalchemy import CTE, BigInteger, Connection, Select, and_, column, or_, select, true, values
 
 from projections.engine.projection import Id
 from projections.facts.encoding import DAY
@@ -235,7 +235,19 @@ def scores_in(conn: Connection, windows: dict[str, list[Span]], cut: Cut) -> lis
         asked = values(
             column("patient", Id), column("low", BigInteger), column("high", BigInteger), name="asked"
         ).data(part).cte("windows")  # fmt: skip
-        c = score_facts.c
-        inside = and_(c.patient == asked.c.patient, c.at_us >= asked.c.low, c.at_us < asked.c.high)
-        found += fetch(conn, select(score_facts).join(asked, inside).where(cut.on(score_facts)))
+        found += fetch(conn, _inside(asked, cut, conn.dialect.name))
     return sorted(found, key=lambda row: (row["at_us"], row["position"]))
+
+
+def _inside(asked: CTE, cut: Cut, dialect: str) -> Select[Any]:
+    """The scores inside the windows asked for, looked up window by window.
+
+    SQLite does so by itself; PostgreSQL would rather read the whole table once it has grown (it cannot guess how
+    narrow the windows are), so it is given a lateral subquery, which OFFSET 0 keeps from being joined otherwise.
+    """
+    c = score_facts.c
+    inside = and_(c.patient == asked.c.patient, c.at_us >= asked.c.low, c.at_us < asked.c.high, cut.on(score_facts))
+    if dialect == "sqlite":
+        return select(score_facts).join(asked, inside)
+    each = select(score_facts).where(inside).correlate(asked).offset(0).lateral("scores")
+    return select(*each.c).select_from(asked.join(each, true()))
