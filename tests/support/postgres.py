@@ -141,6 +141,8 @@ class Cluster:
         while any(_runs(victim) for victim in victims) and time.monotonic() < deadline:
             time.sleep(0.01)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
+        for lock in self.directory.glob(".s.PGSQL.*"):  # names a pid that may still be a zombie, and so look alive
+            lock.unlink(missing_ok=True)
 
     def url(self, dbname: str = "postgres", user: str = SUPERUSER) -> str:
         return f"postgresql://{user}@127.0.0.1:{self.port}/{dbname}"

@@ -187,10 +187,11 @@ def test_migrating_is_idempotent_and_safe_when_many_start_at_once(database: Data
     from concurrent.futures import ThreadPoolExecutor
 
     url = database.admin_url if database.kind == "postgres" else database.views_url
-    assert pending(url) == ["0001"]
+    wanted = pending(url)
+    assert wanted[:2] == ["0001", "0002"]
     with ThreadPoolExecutor(6) as pool:
         applied = list(pool.map(lambda _: migrate(url), range(6)))
-    assert sorted(applied) == [[], [], [], [], [], ["0001"]]
+    assert sorted(applied) == [[], [], [], [], [], wanted]
     assert pending(url) == []
 
 
