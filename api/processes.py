@@ -12,13 +12,17 @@ import structlog
 from sqlalchemy import BigInteger, Column, MetaData, String, Table, delete, insert, select
 
 from api.bootstrap import Services
+from domain.kernel import Envelope, derived_id
+from domain.system import MetricDefinitionPublished
 from projections.engine.database import ViewsDatabase
+from projections.metrics.definitions import DEFINITIONS
+from services.log import Append, EventLog, StreamWrite
 from services.processes.erasures import ApprovedErasures
 from services.processes.follow_ups import MissedFollowUps
 from services.processes.timers import Forget, Process, Timer, log_now, run_once
 from services.use_cases.erasing import Erasing
 
-__all__ = ["Processes", "SqlTimers", "processes_of"]
+__all__ = ["Processes", "SqlTimers", "processes_of", "publish_definitions"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 POLL_S = 1.0
@@ -105,22 +109,36 @@ class Processes(threading.Thread):
 
     def run(self) -> None:
         """Until `stopping`."""
-        simulated = self._services.log.mode() == "simulation"
-        failures, purge_at = 0, time.monotonic()
+        failures, purge_at, published = 0, time.monotonic(), False
         while not self.stopping.is_set():
             failed = False
+            if not published:
+                published = self._published_definitions()
+                failed = not published
             if time.monotonic() >= purge_at:
                 failed = not self._forgot_answers()
                 purge_at = time.monotonic() + PURGE_EVERY_S
             for process in self._processes:
                 try:
-                    now = log_now(self._services.log, self._services.clock, simulated=simulated)
-                    run_once(process, self._services.log, self._store, now, self.stopping.is_set)
+                    run_once(process, self._services.log, self._store, self._now(), self.stopping.is_set)
                 except Exception as error:
                     failed = True
                     _log.error("processes.failed", name=process.name, error=type(error).__name__)
             failures = failures + 1 if failed else 0
             self.stopping.wait(min(self._poll_s * 2**failures, LONGEST_PAUSE_S))
+
+    def _now(self) -> datetime:
+        log = self._services.log
+        return log_now(log, self._services.clock, simulated=log.mode() == "simulation")
+
+    def _published_definitions(self) -> bool:
+        """Puts every definition of a figure on record that is not there yet; whether it could."""
+        try:
+            publish_definitions(self._services.log, self._now())
+        except Exception as error:
+            _log.error("processes.failed", name="publish_definitions", error=type(error).__name__)
+            return False
+        return True
 
     def _forgot_answers(self) -> bool:
         """Forgets answers that nobody may ask for again; whether it could."""
@@ -138,6 +156,27 @@ class Processes(threading.Thread):
         self.stopping.set()
         self.join(timeout_s)
         return not self.is_alive()
+
+
+def publish_definitions(log: EventLog, now: datetime) -> int:
+    """Appends MetricDefinitionPublished for what is not on record yet; how many. Raises StreamConflict."""
+    stream_id = derived_id("system")
+    records = log.read_stream(stream_id)
+    said = {
+        (r.event.metric, r.event.definition_version) for r in records if isinstance(r.event, MetricDefinitionPublished)
+    }
+    missing = tuple(
+        MetricDefinitionPublished(
+            occurred_at=now, metric=one.name, definition_version=one.version, text=f"{one.text} = {one.formula}")
+        for one in DEFINITIONS if (one.name, one.version) not in said
+    )
+    if missing:
+        version = records[-1].version if records else 0
+        log.append(Append(
+            writes=(StreamWrite(stream_id, version, missing),),
+            envelope=Envelope(actor="process:definitions", role="system", clinic_id=None, origin="process"),
+        ))
+    return len(missing)
 
 
 def processes_of(services: Services) -> tuple[Process, ...]:

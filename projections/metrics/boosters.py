@@ -92,7 +92,8 @@ def booster_row(
         patient=course.patient, course=course.course, clinic=course.clinic, condition=course.condition,
         last_infusion=last.infusion, last_stopped_us=last.stopped_us, due_on=due_on,
         basis=said.reason if said else computed.reason_code,
-        basis_days=tuple(float(days) for days in computed.basis_days), days_overdue=(today - due_on).days,
+        basis_days=() if said else tuple(float(days) for days in computed.basis_days),
+        days_overdue=(today - due_on).days,
         status=status(due_on, today, known, calendar), booked_starts_us=known.booked_starts_us,
         facts=(last.fact, *((said.fact,) if said else ())),
     )  # fmt: skip

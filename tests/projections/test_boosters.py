@@ -71,7 +71,7 @@ def test_a_date_that_a_clinician_set_stands_until_the_booster_is_given_or_cancel
     )  # fmt: skip
     row = listed(told, START + 10 * DAY)
     assert row is not None
-    assert (row.due_on, row.basis) == (date(2026, 5, 1), "clinical")
+    assert (row.due_on, row.basis, row.basis_days) == (date(2026, 5, 1), "clinical", ())
     told.add("course.booster_cancelled.v1", COURSE, START + 8 * DAY, booster_id=booster, reason_code="medical")
     row = listed(told, START + 10 * DAY)
     assert row is not None

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from api.bootstrap import build_services, migrate
-from api.processes import Processes, SqlTimers
+from api.processes import Processes, SqlTimers, publish_definitions
 from api.settings import Settings
 from domain import clinic
 from domain.infusion import drug_run
@@ -18,6 +18,7 @@ from domain.kernel import Actor, Command, DomainError
 from domain.patient import erasure, patient, records
 from projections import migrations
 from projections.engine.database import ViewsDatabase
+from projections.metrics.definitions import DEFINITIONS
 from services.handling import CommandHandling, Idempotency, Receipt, Request
 from services.processes.erasures import ApprovedErasures
 from services.processes.follow_ups import MissedFollowUps
@@ -176,6 +177,16 @@ def test_a_simulations_clock_is_at_least_its_last_entrys(practice: Practice) -> 
     last = practice.log.read(practice.log.head() - 1, 1)[0].recorded_at
     assert log_now(practice.log, behind, simulated=True) == last
     assert log_now(practice.log, behind, simulated=False) == behind.now()
+
+
+def test_every_definition_of_a_figure_is_on_record_once(practice: Practice) -> None:
+    """So that a figure of years ago can be explained from the log alone."""
+    names = ["system.metric_definition_published.v1"]
+    assert publish_definitions(practice.log, practice.clock.now()) == len(DEFINITIONS)
+    assert publish_definitions(practice.log, practice.clock.now()) == 0
+    told = [r.event for r in practice.log.read(0, 1000, names=names)]
+    assert [(e.metric, e.definition_version) for e in told] == [  # type: ignore[attr-defined]
+        (one.name, one.version) for one in DEFINITIONS]
 
 
 def test_the_worker_forgets_answers_that_are_older_than_thirty_days(tmp_path: Path) -> None:
