@@ -78,7 +78,26 @@ def metrics() -> Response:
     if token is not None and not compare_digest(given.encode(), token.encode()):
         raise Problem(401, "not-authenticated", "Send the metrics token.", headers={"WWW-Authenticate": "Bearer"})
     text, content_type = counters.exposition()
-    return current_app.response_class(text, content_type=content_type)
+    return current_app.response_class(text + _standing_of_projections(), content_type=content_type)
+
+
+def _standing_of_projections() -> bytes:
+    """Where the log and the projections stand, asked when scraped; nothing when they cannot be reached."""
+    try:
+        found = wired().read_side.engine.status()
+    except Exception as error:
+        _log.warning("not told", check="projections", error=type(error).__name__)
+        return b""
+    lines = []
+    for metric, text, value in (
+        ("anodyne_projection_position", "Position reached.", lambda one: one.position),
+        ("anodyne_projection_lag_events", "Events of the log not applied yet.", lambda one: one.lag_events),
+        ("anodyne_projection_lag_seconds", "Age of the oldest of them.", lambda one: round(one.lag_seconds, 3)),
+        ("anodyne_projection_failed", "1 when an event could not be applied.", lambda one: int(one.state == "failed")),
+    ):
+        lines += [f"# HELP {metric} {text}", f"# TYPE {metric} gauge"]
+        lines += [f'{metric}{{projection="{one.name}"}} {value(one)}' for one in found]
+    return ("\n".join(lines) + "\n").encode()
 
 
 def _answer(body: dict[str, Any], status: int) -> Response:

@@ -101,6 +101,7 @@ def test_metrics_hold_no_ids(lived: World) -> None:
     text = lived.client.get("/metrics").text
     assert 'route="/v1/patients/<uuid:patient_id>/timeline"' in text
     assert "anodyne_http_requests_total" in text
+    assert 'anodyne_projection_lag_events{projection="safety"}' in text
     assert lived.ids[ex.PATIENT] not in text and "kinds=pain" not in text
 
 
