@@ -98,7 +98,7 @@ def test_kaplan_meier_is_lifelines(pairs: list[tuple[float, bool]]) -> None:
         low, high = limits.loc[step.time]
         if not math.isnan(low):
             assert step.interval == pytest.approx((low, high), abs=1e-9)
-    if not any(math.isclose(step.surviving, 0.5) for step in ours.steps):  # there lifelines' logarithms round either way
+    if not any(math.isclose(step.surviving, 0.5) for step in ours.steps):  # lifelines takes logarithms: either way
         expected = float(theirs.median_survival_time_)
         assert ours.median == (None if math.isinf(expected) else expected)
         low, high = (float(value) for value in median_survival_times(limits).to_numpy()[0])
