@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import msgspec
 from sqlalchemy import Connection
 
-from projections.facts.loading import calendars, load_slots, load_visits, widest
+from projections.facts.loading import calendars, load_slots, load_visits, widest, with_consultations
 from projections.facts.reading import Cut
 from projections.metrics.attendance import (
     AttendanceFigures,
@@ -50,11 +50,12 @@ class UtilizationReport(msgspec.Struct, frozen=True, kw_only=True):
 def report(
     conn: Connection, clinics: Collection[str], period: Period, *, as_of: datetime, known_at: int | None = None
 ) -> UtilizationReport:
-    """The dashboard's figures. Eight queries, each bounded by clinics and period."""
+    """The dashboard's figures. Nine queries, each bounded by clinics and period."""
     cut = Cut.at(as_of, known_at)
     known = calendars(conn, clinics, cut)
     span = widest(known.values(), period)
-    visits, slots = load_visits(conn, clinics, span, cut), load_slots(conn, clinics, span, cut)
+    visits = load_visits(conn, clinics, span, cut)
+    slots = with_consultations(conn, load_slots(conn, clinics, span, cut), known, span, cut)
     rooms, attendance = {}, {}
     for clinic, calendar in known.items():
         here = [visit for visit in visits if visit.clinic == clinic]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, or_, select
 
 from projections.facts.encoding import DAY
 from projections.facts.reading import Cut, fetch, fetch_in
-from projections.facts.tables import appointment_facts, clinic_facts, visit_facts
+from projections.facts.tables import appointment_facts, clinic_facts, course_facts, visit_facts
 from projections.metrics.bookings import Slot, slots
 from projections.metrics.calendar import (
     ClinicCalendar,
@@ -21,6 +21,7 @@ from projections.metrics.calendar import (
     Period,
     ProtocolMinutes,
     Room,
+    local_date,
     period_span,
 )
 from projections.metrics.intervals import Span
@@ -135,3 +136,28 @@ def load_slots(conn: Connection, clinics: Collection[str], span: Span, cut: Cut)
     found = slots(rows, {appointment for (appointment,) in conn.execute(came)})
     wanted = set(clinics)
     return [slot for slot in found if slot.clinic in wanted and low <= slot.starts_us < high]
+
+
+def with_consultations(
+    conn: Connection, found: Sequence[Slot], known: Mapping[str, ClinicCalendar], span: Span, cut: Cut
+) -> list[Slot]:
+    """`found` with the bookings attended whose consultation was held: same clinic, patient and local day."""
+    c = course_facts.c
+    query = select(c.clinic, c.patient, c.at_us).where(
+        c.clinic.in_(sorted(known)), c.at_us >= span[0] - DAY, c.at_us < span[1], c.kind == "consultation",
+        cut.on(course_facts),
+    )  # fmt: skip
+    held = {(row["clinic"], row["patient"], _day(known, row["clinic"], row["at_us"])) for row in fetch(conn, query)}
+
+    def attended(slot: Slot) -> bool:
+        day = _day(known, slot.clinic, slot.starts_us)
+        return slot.visit_kind == "consultation" and slot.left is None and (slot.clinic, slot.patient, day) in held
+
+    return [
+        msgspec.structs.replace(slot, attended=True, no_show=False) if attended(slot) else slot for slot in found
+    ]
+
+
+def _day(known: Mapping[str, ClinicCalendar], clinic: str, us: int) -> date | None:
+    calendar = known.get(clinic)
+    return local_date(calendar.timezone, us) if calendar is not None else None

@@ -91,12 +91,17 @@ def booster_row(
     return BoosterRow(
         patient=course.patient, course=course.course, clinic=course.clinic, condition=course.condition,
         last_infusion=last.infusion, last_stopped_us=last.stopped_us, due_on=due_on,
-        basis=said.reason if said else computed.reason_code,
+        basis=_basis(said) if said else computed.reason_code,
         basis_days=() if said else tuple(float(days) for days in computed.basis_days),
         days_overdue=(today - due_on).days,
         status=status(due_on, today, known, calendar), booked_starts_us=known.booked_starts_us,
         facts=(last.fact, *((said.fact,) if said else ())),
     )  # fmt: skip
+
+
+def _basis(said: ScheduledBooster) -> str:
+    """Why the date is what it is: that it was booked is no reason for it."""
+    return said.because if said.reason == "booked" else said.reason
 
 
 def _given(one: Infusion) -> GivenInfusion:

@@ -122,11 +122,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScheduledBooster(msgspec.Struct, frozen=True, kw_only=True):
-    """The latest booster scheduled, unless it was cancelled. `reasons` are those it was scheduled and moved for."""
+    """What was said of a booster: when it is due, why it was scheduled (`because`) and the reason of the last word."""
 
     booster: str
     due_on: date
     at_us: int
+    because: str
     reason: str
     appointment: str | None
     cancelled: bool
@@ -224,11 +225,14 @@ def _boosters(rows: Sequence[Row]) -> Iterable[ScheduledBooster]:
         if before is not None:
             said["until_date"] = row["until_date"] or before["until_date"]
             said["appointment"] = row["appointment"] or before["appointment"]
+            said["plan"] = before["plan"]
+        else:
+            said["plan"] = row["reason"]
         standing[row["subject"]] = said
         if said["until_date"] is None:
             continue
         yield ScheduledBooster(
             booster=row["subject"], due_on=date.fromisoformat(said["until_date"]), at_us=row["at_us"],
-            reason=row["reason"] or "", appointment=said["appointment"],
+            because=said["plan"] or "", reason=row["reason"] or "", appointment=said["appointment"],
             cancelled=row["kind"] == "booster_cancelled", fact=row["fact_id"],
         )  # fmt: skip

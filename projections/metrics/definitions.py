@@ -83,8 +83,9 @@ PUNCTUALITY = (
 
 ATTENDANCE = (
     _of("no_show_rate", "No-show rate", "share",
-        "No-shows among bookings that the patient's side decided: attended, no-shows, and cancellations or moves by "
-        "the patient under 24 h before the start. Left out by reason: clinic-side, patient-side with 24 h notice or "
+        "No-shows among bookings that the patient's side decided: attended (the patient arrived, or the consultation "
+        "was held that day), no-shows, and cancellations or moves by the patient under 24 h before the start. Left "
+        "out by reason: clinic-side, patient-side with 24 h notice or "
         "more, not yet due, unresolved (start passed, nothing recorded).",
         "no-shows / (attended + no-shows + patient-side cancelled or moved < 24 h before the start)"),
     _of("late_cancellation_rate", "Late cancellation rate", "share",

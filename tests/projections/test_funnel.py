@@ -123,3 +123,19 @@ def test_the_third_free_slot_is_looked_for_from_now_on() -> None:
     visit = EXAMPLE_PROTOCOL.visit
     assert visit.preparation + visit.infusion + visit.monitoring + visit.turnover == 120
     assert found.value == pytest.approx((wednesday + DAY / 4 - AT) / DAY)
+
+
+@pytest.mark.parametrize(("held_after", "outcome"), [(0.02, "attended"), (1.5, "unresolved")])
+def test_a_consultation_held_that_day_attends_its_booking(held_after: float, outcome: str) -> None:
+    """Nobody arrives at an infusion for it; the consultation itself says that the patient came."""
+    history = clinic()
+    then = referred(history, 1)
+    then(
+        "appointment.booked.v1", 0, uid(1, 4), appointment_id=uid(1, 5), patient_id=uid(1, 3), room_id=uid(1, 2),
+        visit_kind="consultation", starts_at=AT + DAY, ends_at=AT + DAY * 1.05,
+    )  # fmt: skip
+    consulted(then, 1, 1 + held_after)
+    with facts_of(history) as conn:
+        week = Period(date(2026, 3, 2), date(2026, 3, 8))
+        report = utilization.report(conn, [str(CLINIC)], week, as_of=AT + 9 * DAY)
+    assert report.together.attendance.outcomes == {outcome: 1}
