@@ -12,6 +12,8 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, current_app, g, json, request
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from api.http.statuses import status_of
@@ -74,6 +76,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(Problem, problem_response)
     app.register_error_handler(DomainError, _domain_error)
     app.register_error_handler(LogError, _log_error)
+    for unreachable in (OperationalError, InterfaceError, PoolTimeout):  # keys, directory, read models
+        app.register_error_handler(unreachable, _views_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
 
@@ -93,6 +97,13 @@ def _log_error(error: LogError) -> Response:
             headers = {"Retry-After": "1"} if status == 503 else None
             return problem_response(Problem(status, code, detail, headers=headers))
     return _unexpected(error)
+
+
+def _views_error(error: Exception) -> Response:
+    """The views' database is away (restarting, say): nothing was decided, a retry is safe."""
+    _log.warning("views.unreachable", request_id=g.get("request_id", ""), error=type(error).__name__)
+    detail = "The database cannot be reached; a retry with the same Idempotency-Key is safe."
+    return problem_response(Problem(503, "unavailable", detail, headers={"Retry-After": "1"}))
 
 
 def of_domain_error(error: DomainError) -> Problem:
