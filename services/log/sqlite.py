@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from eventsourcing.sqlite import (
 from eventsourcing.utils import Environment
 
 from domain.kernel import Claim, Release
-from services.log.connections import Connections
+from services.log.connections import Connections, Turns
 from services.log.leaf import common_part, leaf_hash
 from services.log.mapper import micros, moment
 from services.log.rows import COLUMNS, FOREVER_US, Commit, CommitResult, Query, StoredRow, plain_commit
@@ -36,6 +36,7 @@ class LogDatastore(SQLiteDatastore):
 
     def __init__(self, path: Path, *, limit: int = 64) -> None:
         self.path = path
+        self._turns = Turns(wait_s=BUSY_TIMEOUT_S)
         self.connections: Connections[sqlite3.Connection] = Connections(self._connect, reusable=_reusable, limit=limit)
         super().__init__(db_name=str(path))
 
@@ -57,7 +58,7 @@ class LogDatastore(SQLiteDatastore):
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
         """BEGIN IMMEDIATE for writers, so that reading before writing cannot fail half way; BEGIN for readers."""
-        with self.connections.lend() as connection:
+        with self._turns.take() if commit else nullcontext(), self.connections.lend() as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE" if commit else "BEGIN")
             except sqlite3.OperationalError as error:
