@@ -191,6 +191,7 @@ def test_a_forked_child_makes_connections_of_its_own(event_log: EventLog, databa
     if isinstance(event_log.recorder.datastore, LogDatastore):
         with psycopg.connect(database.admin_url) as admin:
             row = admin.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'anodyne-log'"
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE application_name = 'anodyne-log' AND datname = current_database()"
             ).fetchone()
         assert row is not None and row[0] >= 1

@@ -274,7 +274,10 @@ def test_a_leader_whose_backend_is_terminated_leads_again(pg_empty_database: str
         assert engine.wait_for(1, 10)
         with database.reads.connect() as sql:
             first = positions.epoch_of(sql, "boxes")
-            sql.exec_driver_sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+            sql.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+                "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
         log.append(BoxFilled(occurred_at=START, box="a", amount=2))
         assert engine.wait_for(2, 10)
         with database.reads.connect() as sql:
