@@ -156,6 +156,18 @@ class Session:
         finally:
             self.raw.autocommit = False
 
+    @contextmanager
+    def leaving_freed_pages(self) -> Iterator[None]:
+        """SQLite: what is dropped meanwhile is not overwritten with zeros. Only for what holds no secrets."""
+        if self.database.kind == "postgres":
+            yield
+            return
+        self.raw.execute("PRAGMA secure_delete = OFF")
+        try:
+            yield
+        finally:
+            self.raw.execute("PRAGMA secure_delete = ON")
+
     def close(self) -> None:
         """Closes the connection, and with it gives up its transaction and its locks."""
         try:

@@ -7,14 +7,17 @@ the swap: one transaction that catches up with the live tables, renames both set
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from typing import TypeVar
 
 import msgspec
 import psycopg
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.schema import CreateIndex
 
 from domain.ports import LogReader
 from projections.engine import positions, tableset
@@ -31,6 +34,10 @@ LONGEST_BATCH_S = 0.6
 """A batch that took longer is followed by a smaller one, one that took under a third of this by a larger one."""
 
 SWAP_ATTEMPTS = 200
+INDEXERS = 2
+"""Connections that make indexes at once, on PostgreSQL."""
+
+T = TypeVar("T")
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -228,8 +235,17 @@ class Rebuild:
             self._index()
             self._load("loading")
             self._swap()
-        sweep(self.session)
+        sweep(self.session, spare=self._retired_openly())
         return self._tell("done")
+
+    def _retired_openly(self) -> frozenset[str]:
+        """The tables that this rebuild has taken out of service and that never held anything unsealed."""
+        if self.loader.group.whole_records:
+            return frozenset()
+        return frozenset(
+            tableset.retired(name, cursor.standing.generation)
+            for cursor in self.loader.cursors for name in cursor.standing.table_names
+        )
 
     @contextmanager
     def _recording_failure(self) -> Iterator[None]:
@@ -264,25 +280,32 @@ class Rebuild:
                 self._tell(phase)
 
     def _index(self) -> None:
+        """Makes the screens' indexes and the planner's statistics, table by table; on PostgreSQL two at a time."""
         self._tell("indexing")
-        for cursor in self.loader.cursors:
-            with self.session.reading() as sql:
-                missing = cursor.tables.missing_indexes(sql)
-            for statement in missing:
-                if self._stopping():
-                    raise RebuildStopped("indexing")
-                with self.session.transaction() as sql:
-                    sql.execute(statement)
-        self._analyze()
-
-    def _analyze(self) -> None:
-        database = self.session.database
+        work: list[tuple[str, list[CreateIndex]]] = []
         for cursor in self.loader.cursors:
             cursor.tables.scrub()
-        with self.session.transaction() as sql:
-            for cursor in self.loader.cursors:
-                for name in cursor.standing.table_names:
-                    sql.exec_driver_sql(f"ANALYZE {database.name(cursor.tables.physical(name))}")
+            with self.session.reading() as sql:
+                work += cursor.tables.unfinished(sql)
+        if self.session.database.kind == "sqlite":
+            self._finish(self.session, iter(work))
+            return
+        waiting = iter(work)
+        taking = threading.Lock()
+        with ThreadPoolExecutor(INDEXERS, "indexing") as pool, ExitStack() as sessions:
+            own = [sessions.enter_context(closing(self.session.database.session())) for _ in range(INDEXERS)]
+            for done in [pool.submit(self._finish, each, _taken_in_turn(waiting, taking)) for each in own]:
+                done.result()
+
+    def _finish(self, session: Session, tables: Iterator[tuple[str, list[CreateIndex]]]) -> None:
+        for name, indexes in tables:
+            for statement in indexes:
+                if self._stopping():
+                    raise RebuildStopped("indexing")
+                with session.transaction() as sql:
+                    sql.execute(statement)
+            with session.transaction() as sql:
+                sql.exec_driver_sql(f"ANALYZE {session.database.name(name)}")
 
     def _swap(self) -> None:
         self._tell("swapping")
@@ -345,10 +368,24 @@ class Rebuild:
         )  # fmt: skip
 
 
-def sweep(session: Session) -> None:
-    """Drops what swaps have left, each table in a transaction of its own: the swap itself stays short."""
+def _taken_in_turn(items: Iterator[T], taking: threading.Lock) -> Iterator[T]:
+    """`items` for one of several threads that share them."""
+    while True:
+        with taking:
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+        yield item
+
+
+def sweep(session: Session, *, spare: frozenset[str] = frozenset()) -> None:
+    """Drops what swaps have left, each table in a transaction of its own: the swap itself stays short.
+
+    On SQLite their pages are overwritten with zeros, but for those of `spare`, which hold no secrets.
+    """
     with session.reading() as sql:
         retired = [name for name in tableset.existing_tables(sql, session.database) if tableset.is_retired(name)]
     for name in retired:
-        with session.transaction() as sql:
+        with session.leaving_freed_pages() if name in spare else nullcontext(), session.transaction() as sql:
             tableset.drop(sql, session.database, [name])

@@ -80,15 +80,16 @@ class TableSet:
                     sql.execute(CreateIndex(index, if_not_exists=True))
         sql.execute(CreateTable(self._state_shape(), if_not_exists=True))
 
-    def missing_indexes(self, sql: Connection) -> list[CreateIndex]:
-        """The statements that make the indexes a rebuild has left for last."""
+    def unfinished(self, sql: Connection) -> list[tuple[str, list[CreateIndex]]]:
+        """The tables as stored, each with the statements that make the indexes a rebuild has left for last."""
         found = inspect(sql)
-        missing = []
+        work: list[tuple[str, list[CreateIndex]]] = []
         for table in self.projection.tables:
-            there = {index["name"] for index in found.get_indexes(self.physical(table.name), self._database.schema)}
-            wanted = self._indexes(table, self._stored(table))
-            missing += [CreateIndex(index, if_not_exists=True) for index in wanted if index.name not in there]
-        return missing
+            name = self.physical(table.name)
+            there = {index["name"] for index in found.get_indexes(name, self._database.schema)}
+            missing = [index for index in self._indexes(table, self._stored(table)) if index.name not in there]
+            work.append((name, [CreateIndex(index, if_not_exists=True) for index in missing]))
+        return [*work, (self.physical(state_table(self.projection.name)), [])]
 
     def _stored(self, table: Table) -> Table:
         copy = table.to_metadata(MetaData(), schema=cast(Any, self._database.schema), name=self.physical(table.name))
