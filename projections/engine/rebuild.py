@@ -17,7 +17,6 @@ from typing import TypeVar
 import msgspec
 import psycopg
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.schema import CreateIndex
 
 from domain.ports import LogReader
 from projections.engine import positions, tableset
@@ -26,7 +25,7 @@ from projections.engine.database import Session
 from projections.engine.group import Window, wants, window
 from projections.engine.positions import Slot, Standing
 from projections.engine.projection import Group, Projection
-from projections.engine.tableset import TableSet
+from projections.engine.tableset import TableSet, Unfinished
 
 FIRST_BATCH = 5_000
 SMALLEST_BATCH, LARGEST_BATCH = 500, 10_000
@@ -282,7 +281,7 @@ class Rebuild:
     def _index(self) -> None:
         """Makes the screens' indexes and the planner's statistics, table by table; on PostgreSQL two at a time."""
         self._tell("indexing")
-        work: list[tuple[str, list[CreateIndex]]] = []
+        work: list[Unfinished] = []
         for cursor in self.loader.cursors:
             cursor.tables.scrub()
             with self.session.reading() as sql:
@@ -297,15 +296,15 @@ class Rebuild:
             for done in [pool.submit(self._finish, each, _taken_in_turn(waiting, taking)) for each in own]:
                 done.result()
 
-    def _finish(self, session: Session, tables: Iterator[tuple[str, list[CreateIndex]]]) -> None:
-        for name, indexes in tables:
-            for statement in indexes:
+    def _finish(self, session: Session, tables: Iterator[Unfinished]) -> None:
+        for table in tables:
+            for statement in table.indexes:
                 if self._stopping():
                     raise RebuildStopped("indexing")
                 with session.transaction() as sql:
                     sql.execute(statement)
             with session.transaction() as sql:
-                sql.exec_driver_sql(f"ANALYZE {session.database.name(name)}")
+                sql.exec_driver_sql(table.analyze)
 
     def _swap(self) -> None:
         self._tell("swapping")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from sqlalchemy import Column, Connection, Index, LargeBinary, MetaData, Table, inspect
@@ -26,6 +26,16 @@ _RETIRED = re.compile(r"__old\d+$")
 
 class RowsLost(RuntimeError):
     """A stored row that the batch closes is not there: the tables do not fit their position."""
+
+
+_CHOSEN_BY = ("known_from", "known_to", "kind")
+
+
+class Unfinished(NamedTuple):
+    """A table that has been loaded: the statements that make it fit to be asked."""
+
+    indexes: list[CreateIndex]
+    analyze: str
 
 
 def state_table(projection: str) -> str:
@@ -80,16 +90,24 @@ class TableSet:
                     sql.execute(CreateIndex(index, if_not_exists=True))
         sql.execute(CreateTable(self._state_shape(), if_not_exists=True))
 
-    def unfinished(self, sql: Connection) -> list[tuple[str, list[CreateIndex]]]:
-        """The tables as stored, each with the statements that make the indexes a rebuild has left for last."""
+    def unfinished(self, sql: Connection) -> list[Unfinished]:
+        """Every table with what a rebuild has left for last: the screens' indexes, the planner's statistics."""
         found = inspect(sql)
-        work: list[tuple[str, list[CreateIndex]]] = []
+        work: list[Unfinished] = []
         for table in self.projection.tables:
             name = self.physical(table.name)
             there = {index["name"] for index in found.get_indexes(name, self._database.schema)}
             missing = [index for index in self._indexes(table, self._stored(table)) if index.name not in there]
-            work.append((name, [CreateIndex(index, if_not_exists=True) for index in missing]))
-        return [*work, (self.physical(state_table(self.projection.name)), [])]
+            work.append(Unfinished([CreateIndex(index, if_not_exists=True) for index in missing], self._analyze(table)))
+        return [*work, Unfinished([], f"ANALYZE {self._state}")]
+
+    def _analyze(self, table: Table) -> str:
+        """Statistics of the columns that rows are chosen by: half the time of all. Autovacuum sees to the rest."""
+        name = self._database.name(self.physical(table.name))
+        if self._database.kind == "sqlite":
+            return f"ANALYZE {name}"
+        chosen = {*_CHOSEN_BY, *(column.name for index in table.indexes for column in index.columns)}
+        return f"ANALYZE {name} ({_quoted(column.name for column in table.columns if column.name in chosen)})"
 
     def _stored(self, table: Table) -> Table:
         copy = table.to_metadata(MetaData(), schema=cast(Any, self._database.schema), name=self.physical(table.name))
