@@ -37,7 +37,7 @@ DASHBOARDS: Mapping[str, Callable[..., msgspec.Struct]] = {
 
 def run(ground: Ground, rounds: int, quick: bool) -> Part:
     """Three logs on each database, asked the same."""
-    original = histories.live_once(ground, 0.2 if quick else 1.0)
+    original = histories.live_once(0.2 if quick else 1.0)
     grown = {
         "as it is": _written(ground, original, _as_it_is),
         "by years": _written(ground, original, _by_years),

@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
@@ -116,23 +118,18 @@ class Original:
         )
 
 
-def live_once(ground: Ground, scale: float, seed: int = 2026) -> Original:
-    """Lives the demo in memory (nothing of it is measured) and takes it apart."""
+@cache
+def live_once(scale: float, seed: int = 2026) -> Original:
+    """Lives the demo, in memory where there is some (nothing of it is measured), and takes it apart."""
     memory = Path("/dev/shm")
-    home = (memory if memory.is_dir() else ground.folder) / f"{ground.folder.name}-demo"
-    settings = Settings(home=home)
-    home.mkdir()
-    try:
+    with TemporaryDirectory(prefix="anodyne-demo-", dir=memory if memory.is_dir() else None) as home:
+        settings = Settings(home=Path(home))
         live_through_demo(settings, seed=seed, scale=scale)
         services = build_services(settings)
         try:
             return _taken_apart(services.log, services.unsealer)
         finally:
             services.close()
-    finally:
-        for path in sorted(home.rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
-        home.rmdir()
 
 
 def _taken_apart(log: EventLog, unsealer: KeyUnsealer) -> Original:
@@ -229,8 +226,8 @@ class Grower:
             entries = tuple(filter(only, commit.entries))
             if not entries:
                 continue
-            for copy, cache in zip(copies, caches, strict=True):
-                appends.append(self._append(commit, entries, copy, cache))
+            for copy, filled in zip(copies, caches, strict=True):
+                appends.append(self._append(commit, entries, copy, filled))
                 moments.append(commit.recorded_at + timedelta(days=copy.days))
             if len(appends) >= _COMMITS_AT_ONCE:
                 self._flush(appends, moments)

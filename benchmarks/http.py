@@ -68,8 +68,9 @@ def run(ground: Ground, rounds: int, quick: bool) -> Part:
             body = {**BODY, "onset_at": (datetime.now(UTC) - timedelta(minutes=1)).isoformat()}
             crews[name] = Crew(Client, (one.port, one.path, body, dict(one.headers), one.ids), 1)
             stack.callback(crews[name].close)
-            one.rate(crews[name], 0.5)
+            one.rate(crews[name], 1.5)
             one.took.clear()
+            one.wrong = 0
         found = interleaved(
             {name: lambda name=name: served[name].rate(crews[name], turn) for name in served}, "/s", rounds
         )
@@ -167,7 +168,7 @@ def _gunicorn(ground: Ground, app: str, worker_class: str, environment: Mapping[
         env={
             **os.environ, "ANODYNE_HOME": str(folder), **environment, "ANODYNE_PORT": str(port),
             "ANODYNE_WORKERS": str(WORKERS), "ANODYNE_THREADS": str(THREADS), "ANODYNE_WORKER_CLASS": worker_class,
-            "ANODYNE_RATE_LIMIT": "100000000 per minute", "ANODYNE_LOG_LEVEL": "WARNING",
+            "ANODYNE_RATE_LIMIT": "100000000 per minute",
             "ANODYNE_METRICS_DIR": str(folder / "metrics"), "PYTHONPATH": str(ROOT),
         },
     )

@@ -23,7 +23,8 @@ class Outcome:
 
     def ratio(self, ours: str, theirs: str) -> float:
         """Median of the round-by-round ratios."""
-        return statistics.median(a / b for a, b in zip(self.figures[ours], self.figures[theirs], strict=True))
+        pairs = zip(self.figures[ours], self.figures[theirs], strict=True)
+        return statistics.median(a / b if b else float("inf") for a, b in pairs)
 
     def spread(self, name: str, digits: int = 0) -> str:
         """`median (lowest-highest) unit`."""

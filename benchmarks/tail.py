@@ -153,7 +153,7 @@ class Watcher:
 
 def run(ground: Ground, rounds: int, quick: bool) -> Part:
     """Both databases, on the demo's log, with a worker process."""
-    original = histories.live_once(ground, 0.2 if quick else 1.0)
+    original = histories.live_once(0.2 if quick else 1.0)
     grower = Grower(Settings(home=ground.new_folder("tail")))
     grower.write(original, [Copy(0)])
     grower.settle()
