@@ -76,16 +76,18 @@ class CommandHandling:
         if use_case is None:
             raise UnknownCommand(type(command).__name__)
         fresh = False
+        moved: UUID | None = None
         for attempt in range(ATTEMPTS):
-            work = _Work(self, fresh=fresh)
+            work = _Work(self, fresh=fresh, moved=moved)
             try:
                 check_time(command)
                 append, outcome = work.prepare(use_case, stream_id, command, request)
                 appended = self.log.append(append)
-            except StreamConflict:
+            except StreamConflict as lost:
                 if attempt == ATTEMPTS - 1:
                     return self._first_answer_or_raise(request)
-                fresh = True
+                fresh = fresh or moved is not None  # most often one stream has moved; after that all are read again
+                moved = lost.stream_id
             except DomainError as refusal:
                 if work.relied_on_cache and not fresh:
                     fresh = True
@@ -197,11 +199,13 @@ class _Outcome(msgspec.Struct, frozen=True):
 
 
 class _Work:
-    """One attempt at one command: what it read, what it decided."""
+    """One attempt at one command: what it read, what it decided. `moved` is a stream whose cached state is known to
+    be stale; with `fresh` all are taken for stale."""
 
-    def __init__(self, handling: CommandHandling, *, fresh: bool) -> None:
+    def __init__(self, handling: CommandHandling, *, fresh: bool, moved: UUID | None) -> None:
         self._handling = handling
         self._fresh = fresh
+        self._moved = moved
         self._read: dict[_Key, Loaded] = {}
         self._checked: dict[int, tuple[UUID, int]] = {}
         self.relied_on_cache = False
@@ -210,7 +214,8 @@ class _Work:
         key = (stream_id.int, aggregate)
         loaded = self._read.get(key)
         if loaded is None:
-            loaded, cached = self._handling._load(aggregate, stream_id, fresh=self._fresh)
+            fresh = self._fresh or stream_id == self._moved
+            loaded, cached = self._handling._load(aggregate, stream_id, fresh=fresh)
             self.relied_on_cache |= cached
             self._read[key] = loaded
         if checked:
