@@ -76,18 +76,16 @@ class CommandHandling:
         if use_case is None:
             raise UnknownCommand(type(command).__name__)
         fresh = False
-        moved: UUID | None = None
         for attempt in range(ATTEMPTS):
-            work = _Work(self, fresh=fresh, moved=moved)
+            work = _Work(self, fresh=fresh)
             try:
                 check_time(command)
                 append, outcome = work.prepare(use_case, stream_id, command, request)
                 appended = self.log.append(append)
-            except StreamConflict as lost:
+            except StreamConflict:
                 if attempt == ATTEMPTS - 1:
                     return self._first_answer_or_raise(request)
-                fresh = fresh or moved is not None  # most often one stream has moved; after that all are read again
-                moved = lost.stream_id
+                fresh = True
             except DomainError as refusal:
                 if work.relied_on_cache and not fresh:
                     fresh = True
@@ -199,13 +197,11 @@ class _Outcome(msgspec.Struct, frozen=True):
 
 
 class _Work:
-    """One attempt at one command: what it read, what it decided. `moved` is a stream whose cached state is known to
-    be stale; with `fresh` all are taken for stale."""
+    """One attempt at one command: what it read, what it decided."""
 
-    def __init__(self, handling: CommandHandling, *, fresh: bool, moved: UUID | None) -> None:
+    def __init__(self, handling: CommandHandling, *, fresh: bool) -> None:
         self._handling = handling
         self._fresh = fresh
-        self._moved = moved
         self._read: dict[_Key, Loaded] = {}
         self._checked: dict[int, tuple[UUID, int]] = {}
         self.relied_on_cache = False
@@ -214,8 +210,7 @@ class _Work:
         key = (stream_id.int, aggregate)
         loaded = self._read.get(key)
         if loaded is None:
-            fresh = self._fresh or stream_id == self._moved
-            loaded, cached = self._handling._load(aggregate, stream_id, fresh=fresh)
+            loaded, cached = self._handling._load(aggregate, stream_id, fresh=self._fresh)
             self.relied_on_cache |= cached
             self._read[key] = loaded
         if checked:
