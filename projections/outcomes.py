@@ -30,6 +30,7 @@ from projections.metrics.outcomes import (
     per_infusion,
     responders,
 )
+from projections.metrics.pain_course import PainCourse, Waterfall, pain_course, waterfall
 from projections.metrics.path import (
     SeriesRow,
     adherence,
@@ -83,6 +84,8 @@ class OutcomeReport(msgspec.Struct, frozen=True, kw_only=True):
     breakdowns: Mapping[str, tuple[Breakdown, ...]]
     onset: Spread
     infusions_to_relief: Spread
+    waterfall: Waterfall
+    pain_over_time: PainCourse
     durations: tuple[Curve, ...]
     dose_response: DoseResponse
     score_changes: Mapping[str, Spread]
@@ -122,6 +125,7 @@ def report(
         infusions_to_relief=infusions_to_relief(
             material, lambda one: relief(one, material.scores_of(one.patient), material.as_of_us)
         ),
+        waterfall=waterfall(material), pain_over_time=pain_course(material),
         durations=curves(material), dose_response=dose_response(material),
         score_changes=score_changes(found.scores, material, found.identities.of),
         follow_up_answered=found.follow_up(), path=_path(found),

@@ -28,6 +28,7 @@ from projections.metrics.courses import Course, Gate, Identities, Infusion, Plan
 from projections.metrics.figures import Figure
 from projections.metrics.intervals import Span, union
 from projections.metrics.outcomes import Material
+from projections.metrics.pain_course import FOLLOWED
 from projections.metrics.path import (
     ANSWERS_FROM,
     ANSWERS_UNTIL,
@@ -115,6 +116,8 @@ class OutcomeFacts:
             until = one.next_us if one.next_us is not None else self._cut.as_of_us
             needed[one.patient].append((one.started_us - VISIT_BASELINE, max(until, one.stopped_us + WINDOW) + 1))
             needed[one.patient].append((one.first_of_course_us - CHANGE_DAYS, one.first_of_course_us))
+            if one.in_course == 1:
+                needed[one.patient].append((one.started_us, one.started_us + FOLLOWED))
         begun = {one.course for one in self.here}
         for one in self.infusions:
             if one.course in begun:

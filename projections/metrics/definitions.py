@@ -120,6 +120,16 @@ RELIEF = (
     _of("landmark_fall", "Fall of pain, landmark", "percent",
         _WINDOW + "Last score from 24 h after drug stop to the window's end. " + _LEFT_OUT,
         "100 * (baseline - score) / baseline"),
+    _of("waterfall", "Fall of pain, patient by patient", "percent",
+        "One bar for each patient whose course's first infusion lies in the period: the landmark fall after it, the "
+        "deepest first. " + _LEFT_OUT,
+        "100 * (baseline - score) / baseline, per patient"),
+    _of("pain_over_time", "Pain after the course began", "points",
+        "Of patients whose course's first infusion lies in the period and whose course baseline is 3 or more: each "
+        "one's last score (now) in every stretch of days since that infusion's drug start (days 0-1, 2-4, 5-9, 10-16, "
+        "17-23, 24-34, 35-48, 49-69, 70-97), whatever was given meanwhile. Only stretches that had passed by as_of "
+        "count; beside each stands how many patients it rests on, of how many followed so far.",
+        "median and quartiles per stretch"),
     _of("peak_fall", "Fall of pain, peak", "percent",
         _WINDOW + "Lowest score from 1 h after drug stop to the window's end. " + _LEFT_OUT,
         "100 * (baseline - lowest) / baseline"),

@@ -138,6 +138,48 @@ def _same_groups(report: OutcomeReport, frame: pd.DataFrame) -> None:
         assert found == expected
 
 
+STAGES = {"day_1": (0, 2), "days_2_4": (2, 5), "days_5_9": (5, 10), "week_2": (10, 17), "week_3": (17, 24),
+          "week_4": (24, 35), "week_6": (35, 49), "week_8": (49, 70), "week_12": (70, 98)}  # fmt: skip
+
+
+@given(seed=st.integers(0, 10_000), days=st.sampled_from([30, 120]))
+@SOME
+def test_pain_over_time_and_the_waterfall_are_the_recount(seed: int, days: int) -> None:
+    """Each patient's last score of every stretch of days that had passed; one bar a patient, deepest first."""
+    life = Life(seed, days=12, patients=20)
+    as_of = datetime(2026, 3, 2, 19, tzinfo=UTC) + timedelta(days=days)
+    period = Period(FIRST, FIRST + timedelta(days=11))
+    known = entries(life.history, as_of=as_of)
+    with facts_of(life.history) as conn:
+        report = outcomes.report(conn, [str(one) for one in life.clinics], period, as_of=as_of)
+    recount = Recount(known, life.zones, period.first, period.last, as_of)
+    firsts = pd.DataFrame(recount.rows).query("ordinal == 1").drop_duplicates("patient")
+    usable = firsts[firsts.reason.isna()]
+    expected = sorted((100 * float(one) for one in usable.fall), reverse=True)
+    assert [bar.fall for bar in report.waterfall.bars] == pytest.approx(expected)
+    assert {bar.fact for bar in report.waterfall.bars} == set(usable.fact) == set(report.waterfall.falls.rows)
+    followed = firsts[firsts.baseline.fillna(0) >= 3]
+    shown = {one.stage: one for one in report.pain_over_time.stages}
+    assert list(shown) == ["baseline", *STAGES]
+    assert shown["baseline"].pain.median == (
+        pytest.approx(float(followed.baseline.median())) if len(followed) else None
+    )
+    for name, (low, high) in STAGES.items():
+        last, reached = [], 0
+        for row in followed.itertuples():
+            begun = row.entry.event.drug_started_at
+            if begun + high * DAY > as_of:
+                continue
+            reached += 1
+            own = [score for at, score in recount.scores[row.patient] if low * DAY <= at - begun < high * DAY]
+            last += own[-1:]
+        stage = shown[name]
+        assert (stage.reached, stage.pain.n) == (reached, len(last))
+        assert stage.pain.median == (pytest.approx(float(np.median(last))) if last else None)
+        quartiles = np.percentile(last, [25, 75]) if len(last) >= 10 else (None, None)
+        assert (stage.p25, stage.p75) == (pytest.approx(quartiles[0]), pytest.approx(quartiles[1]))
+
+
 @given(seed=st.integers(0, 10_000))
 @SOME
 def test_spells_and_their_curves_are_the_recount(seed: int) -> None:
