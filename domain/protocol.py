@@ -15,7 +15,7 @@ import msgspec
 
 from domain.kernel import BadInput, Code
 from domain.vocabulary.discharge import DISCHARGE_SCORES
-from domain.vocabulary.scales import SEDATION
+from domain.vocabulary.scales import ASKED_AT_HOME, SEDATION
 from domain.vocabulary.vitals import SET
 
 
@@ -70,8 +70,12 @@ class VisitMinutes(msgspec.Struct, frozen=True, kw_only=True):
     turnover: int
 
 
-class Protocol(msgspec.Struct, frozen=True, kw_only=True):
-    """`example` marks a shipped, unadopted document: values without clinical authority."""
+class Protocol(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`example` marks a shipped, unadopted document: values without clinical authority.
+
+    `follow_up_asks`: which questionnaires are asked at which of `follow_up_hours` after the latest infusion; without
+    it (documents of before) every prompt asks pain and relief.
+    """
 
     title: str
     protocol_version: int
@@ -97,6 +101,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     booster_minimum_days: int
     weight_change_percent: Decimal
     follow_up_hours: tuple[int, ...]
+    follow_up_asks: dict[Code, tuple[int, ...]] = {}
 
 
 # --- limits --------------------------------------------------------------------------------------
@@ -164,6 +169,19 @@ def _problems(document: Protocol) -> Iterator[tuple[str, str]]:
         yield "booster_minimum_days", "is more than booster_default_days"
     if list(document.follow_up_hours) != sorted({hours for hours in document.follow_up_hours if hours > 0}):
         yield "follow_up_hours", "are not positive, ascending and different"
+    yield from _asked_problems(document)
+
+
+def _asked_problems(document: Protocol) -> Iterator[tuple[str, str]]:
+    asked = document.follow_up_asks
+    for code, hours in asked.items():
+        if code not in ASKED_AT_HOME:
+            yield f"follow_up_asks/{code}", "is no questionnaire that a patient answers at home"
+        if not set(hours) <= set(document.follow_up_hours):
+            yield f"follow_up_asks/{code}", "names hours that are none of follow_up_hours"
+    silent = set(document.follow_up_hours) - {hour for hours in asked.values() for hour in hours}
+    if asked and silent:
+        yield "follow_up_asks", f"leaves {min(silent)} hours without a question"
 
 
 def _above(value: Decimal | int, floor: int) -> bool:
@@ -300,6 +318,12 @@ EXAMPLE_PROTOCOL = Protocol(
     booster_default_days=28,
     booster_minimum_days=14,
     weight_change_percent=Decimal(10),
-    follow_up_hours=(24, 48, 72, 168, 336, 504, 672),
+    follow_up_hours=(4, 24, 72, 168, 336, 672),
+    follow_up_asks={
+        "nrs": (4, 24, 72, 168, 336, 672),
+        "relief_percent": (24, 72, 168, 336, 672),
+        "peg": (168, 336, 672),
+        "phq9": (168, 336, 672),
+    },
 )
 """What a prescriber may start from. `check_limit` holds a value on a bound for inside, so RASS <= -3 is low -2."""

@@ -15,7 +15,7 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-23.2"
+VERSION = "2026-11-25.1"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset", "docs.root",
@@ -55,7 +55,7 @@ def _rows(scope: str, roles: frozenset[Role], operations: str) -> Iterable[tuple
 POLICY: Mapping[str, Permit] = dict([
     *_rows("clinics:write", frozenset({"owner"}), "open"),
     *_rows("clinics:write", MANAGES, """add_room retire_room set_opening_hours declare_closure lift_closure
-           assign_staff unassign_staff publish_price_list"""),
+           assign_staff unassign_staff publish_price_list set_on_call"""),
     *_rows("clinics:write", PRESCRIBES, "adopt_protocol"),
     *_rows("clinics:read", ANYBODY, "list show"),
     *_rows("staff:write", MANAGES, "join record_credentials leave"),

@@ -15,7 +15,7 @@ __all__ = ["STATUSES", "status_of"]
 IMPOSSIBLE = """
     InTheFuture LateWithoutReason UnknownCode
     UnknownTimeZone NameMissing OpeningSpanNotValid OpeningSpansOverlap PrimeTimeOutsideHours ClosureNotValid
-    PriceListNotValid ProtocolNotValid RoleNotForStaff StaffNameMissing CredentialNotValid
+    PriceListNotValid OnCallNotValid ProtocolNotValid RoleNotForStaff StaffNameMissing CredentialNotValid
     PersonalNameMissing ImplausibleBirthDate NotAnAdult NothingCorrected ClinicNotKnown DateNotValid FreeTextNeeded
     CoverageNotValid NoFindings HintIsNoFinding NotAnIndication MalformedIcd10
     ImplausibleWeight ImplausibleProposal SeriesNotPossible ReasonNeeded

@@ -31,6 +31,14 @@ from domain.clinic.hours import (
     open_on,
     opening_on,
 )
+from domain.clinic.on_call import (
+    ESCALATES_AFTER_MINUTES,
+    OnCallNotValid,
+    OnCallSet,
+    SetOnCall,
+    everybody,
+    still_here,
+)
 from domain.clinic.premises import (
     AddRoom,
     ClinicAlreadyOpen,
@@ -62,6 +70,7 @@ from domain.clinic.state import (
     Closure,
     Facts,
     Hours,
+    OnCall,
     OpeningSpan,
     PriceItem,
     PriceList,
@@ -70,15 +79,15 @@ from domain.clinic.state import (
 )
 
 __all__ = [
-    "AddRoom", "AdoptProtocol", "AlreadyAssigned", "AssignStaff", "ClinicAlreadyOpen", "ClinicNotOpen",
-    "ClinicOpened", "Closure", "ClosureAlreadyDeclared", "ClosureDeclared", "ClosureLifted", "ClosureNotFound",
-    "ClosureNotValid", "DeclareClosure", "ExampleProtocol", "Facts", "Hours", "LicenceNotInDate", "LiftClosure",
-    "NameMissing", "NotAssigned", "NotThePrescriber", "OpenClinic", "OpeningHoursSet", "OpeningSpan",
-    "OpeningSpanNotValid", "OpeningSpansOverlap", "PrescriberNotAssigned", "PriceItem", "PriceList",
-    "PriceListAlreadyPublished", "PriceListNotValid", "PriceListPublished", "PrimeTimeOutsideHours",
-    "ProtocolAdopted", "ProtocolVersionNotNext", "PublishPriceList", "RetireRoom", "RoleNotForStaff", "Room",
-    "RoomAdded", "RoomAlreadyAdded", "RoomNameTaken", "RoomNotInService", "RoomRetired", "SetOpeningHours",
-    "StaffAssigned", "StaffNotInService", "StaffUnassigned", "State", "UnassignStaff", "UnknownTimeZone", "as_of",
-    "decide", "evolve", "hours_on", "initial", "instant", "is_open_over", "local_date", "open_on", "opening_on",
-    "prices_on",
+    "ESCALATES_AFTER_MINUTES", "AddRoom", "AdoptProtocol", "AlreadyAssigned", "AssignStaff", "ClinicAlreadyOpen",
+    "ClinicNotOpen", "ClinicOpened", "Closure", "ClosureAlreadyDeclared", "ClosureDeclared", "ClosureLifted",
+    "ClosureNotFound", "ClosureNotValid", "DeclareClosure", "ExampleProtocol", "Facts", "Hours", "LicenceNotInDate",
+    "LiftClosure", "NameMissing", "NotAssigned", "NotThePrescriber", "OnCall", "OnCallNotValid", "OnCallSet",
+    "OpenClinic", "OpeningHoursSet", "OpeningSpan", "OpeningSpanNotValid", "OpeningSpansOverlap",
+    "PrescriberNotAssigned", "PriceItem", "PriceList", "PriceListAlreadyPublished", "PriceListNotValid",
+    "PriceListPublished", "PrimeTimeOutsideHours", "ProtocolAdopted", "ProtocolVersionNotNext", "PublishPriceList",
+    "RetireRoom", "RoleNotForStaff", "Room", "RoomAdded", "RoomAlreadyAdded", "RoomNameTaken", "RoomNotInService",
+    "RoomRetired", "SetOnCall", "SetOpeningHours", "StaffAssigned", "StaffNotInService", "StaffUnassigned", "State",
+    "UnassignStaff", "UnknownTimeZone", "as_of", "decide", "everybody", "evolve", "hours_on", "initial", "instant",
+    "is_open_over", "local_date", "open_on", "opening_on", "prices_on", "still_here",
 ]

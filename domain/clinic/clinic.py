@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from domain.clinic import conduct, premises
+from domain.clinic import conduct, on_call, premises
 from domain.clinic.state import Facts, State
 from domain.corrections import Entry
 from domain.kernel import Command, Decision, Event, check_time
@@ -24,7 +24,8 @@ def evolve(state: State, version: int, event: Event) -> State:
 
 def apply(state: State, entry: Entry) -> State:
     """One entry, in order of occurrence."""
-    return conduct.evolve_conduct(premises.evolve_premises(state, entry.event), entry.event)
+    said = premises.evolve_premises(state, entry.event)
+    return on_call.evolve_on_call(conduct.evolve_conduct(said, entry.event), entry.event)
 
 
 def as_of(state: State, moment: datetime) -> State:
@@ -56,4 +57,6 @@ def decide(state: State, command: Command, facts: Facts | None = None) -> Decisi
             return conduct.decide_adoption(state, command, known)
         case conduct.PublishPriceList():
             return conduct.decide_prices(state, command)
+        case on_call.SetOnCall():
+            return on_call.decide_on_call(state, command)
     raise TypeError(f"{type(command).__name__} is no command of a clinic")

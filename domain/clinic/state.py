@@ -69,6 +69,14 @@ class PriceList(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[PriceItem, ...]
 
 
+class OnCall(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is told of an alert from home, in order; how long each has; the number that patients are shown."""
+
+    staff_ids: tuple[UUID, ...] = ()
+    escalate_after_minutes: int = 10
+    clinic_phone: str | None = None
+
+
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """`protocols` are the adopted documents, oldest first; the last is in force."""
 
@@ -84,6 +92,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     staff: frozenset[tuple[UUID, Role]] = frozenset()
     protocols: tuple[Protocol, ...] = ()
     price_lists: tuple[PriceList, ...] = ()
+    on_call: OnCall = OnCall()
 
     @property
     def is_open(self) -> bool:

@@ -14,7 +14,9 @@ from domain.diary.follow_ups import (
 )
 from domain.diary.home_reports import (
     AcknowledgeHomeAlert,
+    EscalateHomeAlert,
     HomeAlertAcknowledged,
+    HomeAlertEscalated,
     HomeAlertRaised,
     ReportSideEffectFromHome,
     SideEffectReportedFromHome,
@@ -36,9 +38,10 @@ from domain.diary.scores import (
 from domain.diary.state import Facts, State
 
 __all__ = [
-    "AcknowledgeHomeAlert", "CognitionScored", "Facts", "FollowUpDue", "FollowUpMissed", "FollowUpSuperseded",
-    "FunctionScored", "HomeAlertAcknowledged", "HomeAlertRaised", "InfusionNoted", "MeasureWeight", "MissFollowUp",
-    "MoodScored", "NoteInfusion", "PainScored", "ReliefReported", "ReportRelief", "ReportSideEffectFromHome",
-    "ScheduleFollowUps", "ScoreCognition", "ScoreFunction", "ScoreMood", "ScorePain", "SideEffectReportedFromHome",
-    "State", "UnnoteInfusion", "WeightMeasured", "answered", "decide", "evolve", "initial",
+    "AcknowledgeHomeAlert", "CognitionScored", "EscalateHomeAlert", "Facts", "FollowUpDue", "FollowUpMissed",
+    "FollowUpSuperseded", "FunctionScored", "HomeAlertAcknowledged", "HomeAlertEscalated", "HomeAlertRaised",
+    "InfusionNoted", "MeasureWeight", "MissFollowUp", "MoodScored", "NoteInfusion", "PainScored", "ReliefReported",
+    "ReportRelief", "ReportSideEffectFromHome", "ScheduleFollowUps", "ScoreCognition", "ScoreFunction", "ScoreMood",
+    "ScorePain", "SideEffectReportedFromHome", "State", "UnnoteInfusion", "WeightMeasured", "answered", "decide",
+    "evolve", "initial",
 ]

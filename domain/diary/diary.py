@@ -50,7 +50,7 @@ def apply(state: State, entry: Entry) -> State:
         case follow_ups.FollowUpDue():
             one = FollowUp(
                 follow_up_id=event.follow_up_id, infusion_id=event.infusion_id, due_at=event.due_at,
-                instruments=event.instruments,
+                instruments=event.instruments, opened_at=event.occurred_at,
             )
             return replace(state, follow_ups=(*state.follow_ups, one))
         case follow_ups.FollowUpSuperseded():
@@ -60,6 +60,11 @@ def apply(state: State, entry: Entry) -> State:
         case home_reports.HomeAlertRaised():
             alert = Alert(alert_id=event.alert_id, kind=event.kind, raised_at=event.occurred_at)
             return replace(state, alerts=(*state.alerts, alert))
+        case home_reports.HomeAlertEscalated():
+            return replace(state, alerts=tuple(
+                replace(one, told=(*one.told, event.staff_ids)) if one.alert_id == event.alert_id else one
+                for one in state.alerts
+            ))
         case home_reports.HomeAlertAcknowledged():
             return replace(state, alerts=tuple(
                 replace(one, acknowledged=True) if one.alert_id == event.alert_id else one for one in state.alerts
@@ -83,6 +88,8 @@ def decide(state: State, command: Command, facts: Facts | None = None) -> Decisi
             return _with_alerts(state, home_reports.reported(state, command), command)
         case home_reports.AcknowledgeHomeAlert():
             return home_reports.decide_acknowledgement(state, command)
+        case home_reports.EscalateHomeAlert():
+            return home_reports.decide_escalation(state, command)
         case follow_ups.NoteInfusion():
             return follow_ups.decide_note(state, command)
         case follow_ups.UnnoteInfusion():

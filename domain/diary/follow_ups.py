@@ -25,7 +25,8 @@ from domain.vocabulary.term import require
 
 ANSWERS_FROM = timedelta(hours=12)
 ANSWERS_UNTIL = timedelta(hours=48)
-"""A score from 12 h before to 48 h after the due time answers a prompt."""
+"""A score from 12 h before to 48 h after the due time answers a prompt; none given before the prompt was opened (the
+score at the visit itself is no answer to the question some hours after it)."""
 
 
 class FollowUpNotFound(DomainError):
@@ -90,6 +91,7 @@ class NoteInfusion(Command, frozen=True, kw_only=True):
     weight_kg: Decimal | None = None
     offsets_hours: tuple[int, ...] = ()
     instruments: tuple[Code, ...] = ()
+    asks: dict[Code, tuple[int, ...]] = {}
 
 
 class UnnoteInfusion(Command, frozen=True, kw_only=True):
@@ -100,12 +102,16 @@ class UnnoteInfusion(Command, frozen=True, kw_only=True):
 
 
 class ScheduleFollowUps(Command, frozen=True, kw_only=True):
-    """Open one prompt per day offset after `infusion_id`; what is open from an earlier one is superseded."""
+    """Open one prompt per offset after `infusion_id`; what is open from an earlier one is superseded.
+
+    `asks` says at which offsets an instrument is asked, in its order; without it all `instruments` are, at each.
+    """
 
     infusion_id: UUID
     drug_stopped_at: datetime
     offsets_hours: tuple[int, ...]
     instruments: tuple[Code, ...]
+    asks: dict[Code, tuple[int, ...]] = {}
 
 
 class MissFollowUp(Command, frozen=True, kw_only=True):
@@ -120,7 +126,7 @@ def decide_note(state: State, command: NoteInfusion) -> Decision:
     scheduled = decide_schedule(state, ScheduleFollowUps(
         by=command.by, now=command.now, at=command.at, infusion_id=command.infusion_id,
         drug_stopped_at=command.drug_stopped_at, offsets_hours=command.offsets_hours,
-        instruments=command.instruments,
+        instruments=command.instruments, asks=command.asks,
     ))
     return Decision((*noted.events, *scheduled.events))
 
@@ -172,6 +178,8 @@ def decide_schedule(state: State, command: ScheduleFollowUps) -> Decision:
     """
     for index, instrument in enumerate(command.instruments):
         require(instrument, SCALES, f"/instruments/{index}")
+    for instrument in command.asks:
+        require(instrument, SCALES, f"/asks/{instrument}")
     if any(one.infusion_id == command.infusion_id for one in state.follow_ups) or _overtaken(state, command):
         return Decision(())
     superseded = tuple(
@@ -183,11 +191,17 @@ def decide_schedule(state: State, command: ScheduleFollowUps) -> Decision:
         FollowUpDue(
             occurred_at=command.at, follow_up_id=derived_id("follow_up", command.infusion_id, hours),
             infusion_id=command.infusion_id, due_at=command.drug_stopped_at + timedelta(hours=hours),
-            instruments=command.instruments,
+            instruments=_asked(command, hours),
         )
         for hours in sorted(set(command.offsets_hours))
     )
     return Decision((*superseded, *due))
+
+
+def _asked(command: ScheduleFollowUps, hours: int) -> tuple[Code, ...]:
+    if not command.asks:
+        return command.instruments
+    return tuple(code for code, at in command.asks.items() if hours in at) or command.instruments
 
 
 def decide_missed(state: State, command: MissFollowUp) -> Decision:
@@ -205,11 +219,17 @@ def decide_missed(state: State, command: MissFollowUp) -> Decision:
 
 def answered(state: State, one: FollowUp) -> bool:
     """Whether a score of one of its instruments lies in the prompt's window."""
-    starts, ends = one.due_at - ANSWERS_FROM, one.due_at + ANSWERS_UNTIL
+    starts, ends = answers_from(one), one.due_at + ANSWERS_UNTIL
     return any(
         not entry.struck and starts <= entry.event.occurred_at < ends and instrument_of(entry.event) in one.instruments
         for entry in reversed(state.entries)
     )
+
+
+def answers_from(one: FollowUp) -> datetime:
+    """From when on a score answers the prompt."""
+    earliest = one.due_at - ANSWERS_FROM
+    return earliest if one.opened_at is None else max(earliest, one.opened_at)
 
 
 def given(event: InfusionNoted) -> GivenInfusion:

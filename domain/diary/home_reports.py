@@ -11,7 +11,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from domain.diary.scores import MoodScored
-from domain.diary.state import State
+from domain.diary.state import Alert, State
 from domain.kernel import BadInput, Code, Command, Decision, DomainError, Event, Secret, derived_id
 from domain.vocabulary.reasons import HOME_ALERT_ACTIONS
 from domain.vocabulary.scales import SUICIDE_ITEM
@@ -44,6 +44,12 @@ class AlertNotFound(DomainError):
 
 class AlertAlreadyAcknowledged(DomainError):
     """Somebody has acknowledged this alert."""
+
+
+class AlertAlreadyTold(DomainError):
+    """This step of the escalation has been taken."""
+
+    kept = False
 
 
 class SideEffectReportedFromHome(Event, frozen=True, kw_only=True):
@@ -81,6 +87,19 @@ class HomeAlertAcknowledged(Event, frozen=True, kw_only=True):
     note: Secret | None = None
 
 
+class HomeAlertEscalated(Event, frozen=True, kw_only=True):
+    """An alert from home was brought to these people: first to the one on call, then on until somebody acknowledges.
+
+    `step` counts from 1. `everybody`: the list was used up. No `staff_ids`: there was nobody who could be told.
+    """
+
+    NAME: ClassVar[str] = "diary.alert_escalated.v1"
+    alert_id: UUID
+    step: int
+    staff_ids: tuple[UUID, ...] = ()
+    everybody: bool = False
+
+
 class ReportSideEffectFromHome(Command, frozen=True, kw_only=True):
     side_effect_id: UUID
     kind: Code
@@ -96,6 +115,15 @@ class AcknowledgeHomeAlert(Command, frozen=True, kw_only=True):
     alert_id: UUID
     action: Code
     note: str | None = None
+
+
+class EscalateHomeAlert(Command, frozen=True, kw_only=True):
+    """Brings an alert to the next on the on-call list; given by the process that watches the time."""
+
+    alert_id: UUID
+    step: int
+    staff_ids: tuple[UUID, ...] = ()
+    everybody: bool = False
 
 
 def reported(state: State, command: ReportSideEffectFromHome) -> SideEffectReportedFromHome:
@@ -153,11 +181,7 @@ def _alert_kinds(event: Event) -> tuple[Code, ...]:
 
 def decide_acknowledgement(state: State, command: AcknowledgeHomeAlert) -> Decision:
     """Raises AlertNotFound, AlertAlreadyAcknowledged, UnknownCode, NoteNeeded."""
-    alert = next((one for one in state.alerts if one.alert_id == command.alert_id), None)
-    if alert is None:
-        raise AlertNotFound(alert_id=str(command.alert_id), pointer="/alert_id")
-    if alert.acknowledged:
-        raise AlertAlreadyAcknowledged(alert_id=str(command.alert_id))
+    _open_alert(state, command.alert_id)
     require(command.action, HOME_ALERT_ACTIONS, "/action")
     if command.action == "other" and not command.note:
         raise NoteNeeded(pointer="/note")
@@ -165,3 +189,23 @@ def decide_acknowledgement(state: State, command: AcknowledgeHomeAlert) -> Decis
         occurred_at=command.at, late_reason=command.late_reason, alert_id=command.alert_id, action=command.action,
         note=command.note,
     ),))
+
+
+def decide_escalation(state: State, command: EscalateHomeAlert) -> Decision:
+    """One step further, once. Raises AlertNotFound, AlertAlreadyAcknowledged, AlertAlreadyTold."""
+    alert = _open_alert(state, command.alert_id)
+    if command.step != len(alert.told) + 1:
+        raise AlertAlreadyTold(alert_id=str(command.alert_id), step=command.step)
+    return Decision((HomeAlertEscalated(
+        occurred_at=command.at, late_reason=command.late_reason, alert_id=command.alert_id, step=command.step,
+        staff_ids=command.staff_ids, everybody=command.everybody,
+    ),))
+
+
+def _open_alert(state: State, alert_id: UUID) -> Alert:
+    alert = next((one for one in state.alerts if one.alert_id == alert_id), None)
+    if alert is None:
+        raise AlertNotFound(alert_id=str(alert_id), pointer="/alert_id")
+    if alert.acknowledged:
+        raise AlertAlreadyAcknowledged(alert_id=str(alert_id))
+    return alert

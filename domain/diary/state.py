@@ -28,22 +28,24 @@ class Weight(msgspec.Struct, frozen=True):
 
 
 class FollowUp(msgspec.Struct, frozen=True, kw_only=True):
-    """One prompt. status: open, superseded, missed."""
+    """One prompt, opened when its infusion's visit ended. status: open, superseded, missed."""
 
     follow_up_id: UUID
     infusion_id: UUID
     due_at: datetime
     instruments: tuple[Code, ...]
+    opened_at: datetime | None = None
     status: Code = "open"
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert from home."""
+    """An alert from home; `told` are those whom it was brought to, one step after another."""
 
     alert_id: UUID
     kind: Code
     raised_at: datetime
     acknowledged: bool = False
+    told: tuple[tuple[UUID, ...], ...] = ()
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):

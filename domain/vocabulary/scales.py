@@ -122,6 +122,9 @@ PAIN_KINDS: dict[Code, Term] = by_code(
     Term(code=code, text=text, source="DESIGN section 3, diary", confirmed=True)
     for code, text in (("now", "pain now"), ("average", "average pain"), ("worst", "worst pain")))
 
+ASKED_AT_HOME: tuple[Code, ...] = ("nrs", "relief_percent", "peg", "phq9")
+"""What a patient can be asked on the page behind a link, in the order in which it is asked."""
+
 SUICIDE_ITEM = 8
 """Index of PHQ-9 item 9, thoughts of being better off dead: above 0 raises an alert from home."""
 

@@ -181,9 +181,10 @@ RELIEF = (
         "last score - baseline score"),
     _of("follow_up_answered", "Follow-up answered", "share",
         "Of the prompts due in the period and before as_of, at the clinic that set them, those with a score of the "
-        "instruments asked from 12 h before to 48 h after the due time. Left out: superseded by a new infusion, "
+        "instruments asked from 12 h before to 48 h after the due time, given after the prompt was opened (the visit's "
+        "end). Left out: superseded by a new infusion, "
         "pending (48 h not over).",
-        "answered / due"),
+        "answered / due", version=2),
 )
 
 PATH = (
@@ -254,8 +255,17 @@ SAFETY = (
         "those still open are counted.", "count; median of (acknowledged - raised)"),
 )
 
+SUPERSEDED = (
+    _of("follow_up_answered", "Follow-up answered", "share",
+        "Of the prompts due in the period and before as_of, at the clinic that set them, those with a score of the "
+        "instruments asked from 12 h before to 48 h after the due time. Left out: superseded by a new infusion, "
+        "pending (48 h not over).",
+        "answered / due"),
+)
+"""What figures of earlier reports were made by."""
+
 DEFINITIONS: tuple[Definition, ...] = (
-    *ROOMS, *PUNCTUALITY, *ATTENDANCE, *RELIEF, *PATH, *BOOSTERS, *SAFETY,
+    *SUPERSEDED, *ROOMS, *PUNCTUALITY, *ATTENDANCE, *RELIEF, *PATH, *BOOSTERS, *SAFETY,
 )  # fmt: skip
 """Every version of every definition, kept for ever."""
 

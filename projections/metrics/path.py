@@ -200,7 +200,7 @@ def asked_as(row: Row) -> str:
 
 
 def follow_up(steps: Iterable[Row], scores: Iterable[Row], due: Callable[[Row], bool], as_of_us: int) -> Figure:
-    """Answered of due. A prompt is answered by a score of one of its instruments."""
+    """Answered of due. A prompt is answered by a score of one of its instruments, given after it was opened."""
     times: dict[tuple[str, str], list[int]] = defaultdict(list)
     for row in scores:
         times[row["patient"] or "", asked_as(row)].append(row["at_us"])
@@ -212,7 +212,7 @@ def follow_up(steps: Iterable[Row], scores: Iterable[Row], due: Callable[[Row], 
         prompt = next((row for row in own if row["kind"] == "due"), None)
         if prompt is None or not due(prompt):
             continue
-        low, high = prompt["due_us"] - ANSWERS_FROM, prompt["due_us"] + ANSWERS_UNTIL
+        low, high = max(prompt["due_us"] - ANSWERS_FROM, prompt["at_us"]), prompt["due_us"] + ANSWERS_UNTIL
         instruments = msgspec.json.decode(prompt["instruments"], type=list[str])
         if any(low <= us < high for asked in instruments for us in times[prompt["patient"] or "", asked]):
             answered.append(prompt["fact_id"])

@@ -299,7 +299,7 @@ def _note(before: visit.State, after: visit.State, command: Command, here: clini
         drug_stopped_at=after.run.stopped_at or given.occurred_at,
         weight_kg=after.check.weight_kg if after.check is not None else None,
         offsets_hours=protocol.follow_up_hours if ended and protocol is not None else (),
-        instruments=FOLLOW_UP_INSTRUMENTS,
+        instruments=FOLLOW_UP_INSTRUMENTS, asks=protocol.follow_up_asks if protocol is not None else {},
     )
 
 

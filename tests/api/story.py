@@ -129,6 +129,7 @@ def _clinic() -> list[Step]:
              keep={ex.CLOSURE: "closure_id"}),
         Step("clinics.lift_closure", "manager"),
         Step("clinics.publish_price_list", "manager"),
+        Step("clinics.set_on_call", "manager"),
     ]
 
 

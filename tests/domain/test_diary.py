@@ -377,3 +377,20 @@ def test_the_order_of_entry_does_not_matter_but_for_ties(
     standing = [one for number, one in enumerate(entries, 1) if number not in struck]
     expected = sorted(standing, key=lambda one: one[0])
     assert [(one.at, one.score) for one in diary.state.pain] == expected
+
+
+def test_each_prompt_asks_what_the_protocol_says_for_its_hour() -> None:
+    """Without a word on one of the hours, all of them are asked, as before."""
+    asked = replace(schedule(), offsets_hours=(24, 72, 96), asks={"nrs": (24, 72), "phq9": (72,)})
+    after = new().when(decide, asked).then_kinds(FollowUpDue, FollowUpDue, FollowUpDue)
+    assert [one.instruments for one in after.state.follow_ups] == [("nrs",), ("nrs", "phq9"), ("nrs", "phq9")]
+    new().when(decide, replace(asked, asks={"mmpi": (24,)})).then_refused(UnknownCode)
+
+
+def test_the_score_at_the_visit_itself_is_no_answer_to_the_question_hours_later() -> None:
+    """Asked 4 h after the drug stop: the score before the infusion lies within 12 h of it, yet before the prompt."""
+    before = new(PainScored(occurred_at=T0 - timedelta(hours=2), score=8))
+    due = before.when(decide, replace(schedule(), offsets_hours=(4,))).then_kinds(FollowUpDue)
+    assert not answered(due.state, due.state.follow_ups[0])
+    later = due.and_given(PainScored(occurred_at=T0 + timedelta(hours=1), score=3))
+    assert answered(later.state, later.state.follow_ups[0])

@@ -130,3 +130,30 @@ def test_all_problems_come_at_once() -> None:
     with pytest.raises(ProtocolNotValid) as refused:
         validate(changed(title="", monitoring_minutes=0, nurse_patients=0))
     assert len(refused.value.data["problems"]) == 3
+
+
+ASKS = EXAMPLE_PROTOCOL.follow_up_asks
+
+
+@pytest.mark.parametrize(("asks", "problem"), [
+    ({**ASKS, "rass": (24,)}, "/document/follow_up_asks/rass"),
+    ({**ASKS, "peg": (48,)}, "/document/follow_up_asks/peg"),
+    ({"phq9": (672,)}, "/document/follow_up_asks"),
+])
+def test_questionnaires_are_asked_at_the_protocols_own_hours(asks: dict[str, tuple[int, ...]], problem: str) -> None:
+    """Only what a page can ask, only when there is a prompt, and no prompt without a question."""
+    with pytest.raises(ProtocolNotValid) as refused:
+        validate(changed(follow_up_asks=asks))
+    assert refused.value.data["pointer"] == problem
+
+
+def test_the_example_asks_hours_after_and_on_days_1_3_7_14_28() -> None:
+    """Pain at each; how life goes and mood once a week has passed."""
+    validate(EXAMPLE_PROTOCOL)
+    assert EXAMPLE_PROTOCOL.follow_up_hours == (4, 24, 72, 168, 336, 672)
+    assert ASKS["nrs"] == EXAMPLE_PROTOCOL.follow_up_hours
+    assert ASKS["phq9"] == ASKS["peg"] == (168, 336, 672)
+
+
+def test_a_document_of_before_asks_what_it_asked() -> None:
+    validate(changed(follow_up_hours=(24, 48), follow_up_asks={}))

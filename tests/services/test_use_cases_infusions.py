@@ -63,7 +63,7 @@ def test_discharge_opens_the_follow_ups_and_the_next_infusion_supersedes_them(
     stopped = practice.clock.now()
     practice.leave(running)
     due = practice.diary(patient_id).follow_ups
-    assert [one.due_at - stopped for one in due] == [timedelta(hours=h) for h in (24, 48, 72, 168, 336, 504, 672)]
+    assert [one.due_at - stopped for one in due] == [timedelta(hours=h) for h in (4, 24, 72, 168, 336, 672)]
     practice.wait(days=1)
     practice.pain(patient_id, 3)
     practice.do(course_id, course.AssessResponse, by=practice.actor("prescriber"), infusion_id=running, positive=True,

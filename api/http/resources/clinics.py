@@ -68,6 +68,12 @@ COMMANDS = (
         if_match=True, example={"document": ex.ADOPTED_PROTOCOL, "adopted_by": ex.PRESCRIBER},
     ),
     CommandEndpoint(
+        name="set_on_call", path=f"{HERE}/on-call", command=clinic.SetOnCall, place=of_clinic, link=SEEN,
+        if_match=True,
+        example={"staff_ids": [ex.NURSE, ex.PRESCRIBER], "escalate_after_minutes": 10,
+                 "clinic_phone": "+1 555 0100"},
+    ),
+    CommandEndpoint(
         name="publish_price_list", path=f"{HERE}/price-lists", command=clinic.PublishPriceList, place=of_clinic,
         link=SEEN, new_ids=("price_list_id",),
         example={
@@ -105,6 +111,7 @@ class ClinicSchema(ClinicNameSchema):
     staff = fields.List(fields.Dict(keys=fields.String()), required=True)
     protocol = fields.Dict(keys=fields.String(), required=True, allow_none=True)
     price_lists = fields.List(fields.Dict(keys=fields.String()), required=True)
+    on_call = fields.Dict(keys=fields.String(), required=True)
 
 
 _NAME = {"id": ex.CLINIC, "clinic_name": "Harbour Pain Clinic (fictional)", "timezone": "America/Los_Angeles",
@@ -115,6 +122,7 @@ _CLINIC = {
     "hours": [{"effective_from": "2026-01-05", "hours": [{"weekday": 1, "opens": "08:00:00", "closes": "17:00:00"}],
                "prime": []}],
     "closures": [], "staff": [{"staff_id": ex.NURSE, "role": "nurse"}], "protocol": ex.PROTOCOL, "price_lists": [],
+    "on_call": {"staff_ids": [ex.NURSE], "escalate_after_minutes": 10, "clinic_phone": "+1 555 0100"},
 }
 
 
@@ -146,6 +154,6 @@ def show(clinic_id: UUID) -> Response:
         "hours": msgspec.to_builtins(state.hours), "closures": msgspec.to_builtins(state.closures),
         "staff": [{"staff_id": str(who), "role": role} for who, role in sorted(state.staff)],
         "protocol": None if state.protocol is None else msgspec.to_builtins(state.protocol),
-        "price_lists": msgspec.to_builtins(state.price_lists),
+        "price_lists": msgspec.to_builtins(state.price_lists), "on_call": msgspec.to_builtins(state.on_call),
     }
     return answer(body, loaded.version)
