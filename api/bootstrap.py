@@ -12,7 +12,11 @@ from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
+from api.auth.accounts import Accounts
+from api.auth.grants import Grants
+from api.auth.identity import Identity
 from api.auth.keys import KeyRegistry
+from api.auth.sessions import Limits, Sessions
 from api.settings import Settings
 from domain.kernel import Command, Envelope, derived_id
 from domain.oversight import PermissionChanged
@@ -40,7 +44,8 @@ from services.use_cases import use_cases
 from services.use_cases.erasing import Erasing
 
 __all__ = [
-    "ReadSide", "Services", "SystemClock", "build_read_side", "build_services", "key_registry", "migrate",
+    "ReadSide", "Services", "SystemClock", "build_read_side", "build_services", "identity",
+    "key_registry", "migrate",
     "schema_is_current",
 ]
 
@@ -205,7 +210,24 @@ def schema_is_current(settings: Settings) -> bool:
 
 def key_registry(settings: Settings, services: Services, read_side: ReadSide) -> KeyRegistry:
     """Users and API keys; every change of permission becomes an event of the care log's oversight stream."""
+    return KeyRegistry(
+        read_side.database.reads, prefix=settings.key_prefix, announce=_announcer(services),
+        cache_seconds=settings.key_cache_seconds,
+    )
 
+
+def identity(settings: Settings, services: Services, read_side: ReadSide) -> Identity:
+    """Accounts, roles and sessions of people; changes of permission are announced like those of keys."""
+    engine, announce = read_side.database.reads, _announcer(services)
+    limits = Limits(idle_s=settings.session_idle_minutes * 60, longest_s=settings.session_hours * 3600)
+    return Identity(
+        accounts=Accounts(engine, announce, demo_allowed=settings.environment == "embedded"),
+        grants=Grants(engine, announce),
+        sessions=Sessions(engine, limits),
+    )
+
+
+def _announcer(services: Services) -> Callable[[PermissionChanged], None]:
     def announce(event: PermissionChanged) -> None:
         day = event.occurred_at.astimezone(UTC).date().isoformat()
         stream_id = derived_id("oversight", None, day)
@@ -216,7 +238,4 @@ def key_registry(settings: Settings, services: Services, read_side: ReadSide) ->
             )
         )
 
-    return KeyRegistry(
-        read_side.database.reads, prefix=settings.key_prefix, announce=announce,
-        cache_seconds=settings.key_cache_seconds,
-    )
+    return announce

@@ -53,6 +53,10 @@ class Settings:
     key_cache_seconds: float = 5.0
     read_wait_seconds: float = 2.0
     ready_lag_seconds: float = 30.0
+    public_url: str | None = None
+    session_idle_minutes: int = 30
+    session_hours: int = 12
+    sign_in_limit: str = "60 per minute"
     metrics_token: str | None = field(default=None, repr=False)
     metrics_dir: Path | None = None
     log_level: str = "INFO"
@@ -89,6 +93,10 @@ class Settings:
             key_cache_seconds=env.float("KEY_CACHE_SECONDS", 5.0),
             read_wait_seconds=env.float("READ_WAIT_SECONDS", 2.0),
             ready_lag_seconds=env.float("READY_LAG_SECONDS", 30.0),
+            public_url=env.str("PUBLIC_URL", "").rstrip("/") or None,
+            session_idle_minutes=env.int("SESSION_IDLE_MINUTES", 30),
+            session_hours=env.int("SESSION_HOURS", 12),
+            sign_in_limit=env.str("SIGN_IN_LIMIT", "60 per minute"),
             metrics_token=env.str("METRICS_TOKEN", "") or None,
             metrics_dir=Path(env.str("METRICS_DIR")) if env.str("METRICS_DIR", "") else None,
             log_level=env.str("LOG_LEVEL", "INFO"),

@@ -15,12 +15,23 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-25.1"
+VERSION = "2026-11-25.2"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset", "docs.root",
 })  # fmt: skip
 """Endpoints that need no key: they hold no health data. (/metrics asks for its own token where one is set.)"""
+
+
+SIGNING_IN = frozenset({
+    "web_signing_in.sign_in", "web_signing_in.give_password", "web_signing_in.sign_out",
+})  # fmt: skip
+"""Pages before anybody is signed in."""
+
+PUBLIC |= SIGNING_IN
+
+LINKED: frozenset[str] = frozenset()
+"""Pages opened by a token in their address: no session, and no form token (nothing that a browser sends by itself)."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,15 @@ READS_FEED: frozenset[Role] = frozenset({"owner", "auditor", "integrator"})
 ANYBODY: frozenset[Role] = frozenset(
     {"owner", "manager", "prescriber", "nurse", "front_desk", "biller", "auditor", "integrator"}
 )
+
+
+PERSONS: frozenset[Role] = ANYBODY - {"integrator"}
+
+
+def _pages(roles: frozenset[Role], operations: str) -> Iterable[tuple[str, Permit]]:
+    """Pages, by their whole names (`web_today.show`): for people with a session in one of `roles`, never for keys."""
+    for operation in operations.split():
+        yield operation, Permit(roles, "pages:open")
 
 
 def _rows(scope: str, roles: frozenset[Role], operations: str) -> Iterable[tuple[str, Permit]]:
@@ -98,6 +118,7 @@ POLICY: Mapping[str, Permit] = dict([
     *_rows("events:read", READS_FEED, "list digest"),
     *_rows("projections:read", ANYBODY, "status"),
     *_rows("reference:read", ANYBODY, "vocabularies example_protocol"),
+    *_pages(PERSONS, "web_account.show"),
 ])
 
 

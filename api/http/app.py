@@ -12,8 +12,8 @@ from flask_smorest import Api
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, ValidationError
 
-from api.bootstrap import ReadSide, Services, build_read_side, build_services, key_registry
-from api.http import authentication, docs, headers, health, metrics, openapi, problems, request_log
+from api.bootstrap import ReadSide, Services, build_read_side, build_services, identity, key_registry
+from api.http import authentication, csrf, docs, headers, health, metrics, openapi, problems, request_log
 from api.http.context import EXTENSION, Wired
 from api.http.limits import Limiter
 from api.http.resources import (
@@ -32,6 +32,7 @@ from api.http.resources import (
 )
 from api.http.scope import Origins
 from api.settings import Settings
+from api.web import app as web
 
 __all__ = ["create_app"]
 
@@ -87,7 +88,8 @@ def create_app(
     app.url_map.strict_slashes = False
     app.extensions[EXTENSION] = Wired(
         settings=settings, services=services, read_side=read_side, keys=key_registry(settings, services, read_side),
-        secret=settings.secret(), origins=Origins(), waiting=Semaphore(_most_waiting(settings)),
+        identity=identity(settings, services, read_side), secret=settings.secret(), origins=Origins(),
+        waiting=Semaphore(_most_waiting(settings)),
     )
     _add_hooks(app, settings)
     _add_routes(app)
@@ -104,10 +106,13 @@ def _most_waiting(settings: Settings) -> int:
 
 
 def _add_hooks(app: Flask, settings: Settings) -> None:
-    limiter = Limiter(settings.rate_limit_storage, settings.rate_limit, settings.failure_limit)
+    limiter = Limiter(
+        settings.rate_limit_storage, settings.rate_limit, settings.failure_limit, settings.sign_in_limit
+    )
     headers.register(app, strict_transport=settings.environment == "production")
     metrics.register(app)
     request_log.register(app)
+    csrf.register(app, settings.secret())
     authentication.register(app, limiter)
     limiter.register(app)
 
@@ -119,4 +124,5 @@ def _add_routes(app: Flask) -> None:
         api.register_blueprint(resource.blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(docs.blueprint)
+    web.register(app)
     app.extensions[openapi.EXTENSION] = openapi.finished(api)

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app, g
 
+from api.auth.identity import Identity
 from api.auth.keys import KeyRegistry, Principal
+from api.auth.sessions import Session
 from api.settings import Settings
 
 if TYPE_CHECKING:
     from api.bootstrap import ReadSide, Services
     from api.http.scope import Origins
 
-__all__ = ["EXTENSION", "Wired", "principal", "wired"]
+__all__ = ["EXTENSION", "Wired", "principal", "session", "wired"]
 
 EXTENSION = "anodyne"
 
@@ -28,6 +30,7 @@ class Wired:
     services: Services
     read_side: ReadSide
     keys: KeyRegistry
+    identity: Identity
     secret: bytes
     origins: Origins
     waiting: Semaphore
@@ -41,3 +44,8 @@ def wired() -> Wired:
 def principal() -> Principal:
     """Who is asking. Only for operations behind authentication."""
     return cast(Principal, g.principal)
+
+
+def session() -> Session:
+    """The session of who is asking. Only for pages behind sign-in."""
+    return cast(Session, g.session)

@@ -1,4 +1,4 @@
-"""Rate limits by key (by address for wrong keys), told in the IETF draft's RateLimit headers.
+"""Rate limits by key or session (by address for wrong keys and passwords), told in the IETF draft's RateLimit headers.
 
 Fixed windows. The counters live where `rate_limit_storage` says: memory counts per worker process (here, without
 the thread that the library starts for it), redis and others are shared by all workers (by the library `limits`).
@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import time
 from threading import Lock
-from typing import Protocol
+from typing import Protocol, cast
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from limits import RateLimitItem, parse
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
 from api.http.problems import Problem
 
-__all__ = ["Limiter"]
+__all__ = ["Limiter", "limiter"]
+
+EXTENSION = "anodyne-limiter"
 
 
 class Windows(Protocol):
@@ -62,12 +64,13 @@ class SharedWindows:
 
 
 class Limiter:
-    """The two limits of this API."""
+    """The three limits: per key or session, per address for wrong keys and for attempts to sign in."""
 
-    def __init__(self, storage: str, limit: str, failure_limit: str) -> None:
+    def __init__(self, storage: str, limit: str, failure_limit: str, sign_in_limit: str) -> None:
         self._windows: Windows = MemoryWindows() if storage == "memory://" else SharedWindows(storage)
         self._limit: RateLimitItem = parse(limit)
         self._failures: RateLimitItem = parse(failure_limit)
+        self._sign_ins: RateLimitItem = parse(sign_in_limit)
         self.policy = f'"default";q={self._limit.amount};w={self._limit.get_expiry()}'
 
     def count(self, key_id: str) -> None:
@@ -83,8 +86,15 @@ class Limiter:
         if left < 0:
             raise _too_many(seconds)
 
+    def count_sign_in(self) -> None:
+        """Counts an attempt to sign in, by address and before it is judged; raises `Problem` 429 after too many."""
+        left, seconds = self._windows.hit(self._sign_ins, "sign-in", request.remote_addr or "-")
+        if left < 0:
+            raise _too_many(seconds)
+
     def register(self, app: Flask) -> None:
         """Adds the headers to the answers of counted requests."""
+        app.extensions[EXTENSION] = self
 
         @app.after_request
         def tell(response: Response) -> Response:
@@ -93,6 +103,11 @@ class Limiter:
                 response.headers["RateLimit-Policy"] = self.policy
                 response.headers["RateLimit"] = told
             return response
+
+
+def limiter() -> Limiter:
+    """The limiter of the application that serves this request."""
+    return cast(Limiter, current_app.extensions[EXTENSION])
 
 
 def _too_many(seconds: float) -> Problem:

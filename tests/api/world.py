@@ -13,9 +13,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from api.auth.grants import Grant
 from api.bootstrap import ReadSide, Services
 from api.http import examples as ex
 from api.http.context import EXTENSION
+from api.http.cookies import SESSION
 from domain.kernel import Role
 from tests.api.story import ENDPOINTS, Ago, Ahead, Step
 
@@ -64,6 +66,15 @@ class World:
     def key_for(self, role: str) -> str:
         """The key for the story's role: "owner" is the organisation's, the others clinic A's."""
         return self.keys["owner", "all"] if role == "owner" else self.keys[role, "A"]
+
+    def browser(self, role: Role, at: str = "A") -> FlaskClient:
+        """A browser with a session of the user who is `role` at a clinic ("A", "B", "all")."""
+        identity, key = self.app.extensions[EXTENSION].identity, self.registry.authenticate(self.keys[role, at])
+        user_id = self.users[role, at]
+        identity.grants.set(user_id, [Grant(role=role, clinics=key.clinics)])
+        client = self.app.test_client()
+        client.set_cookie(SESSION, identity.sessions.start(user_id, role, method="password"))
+        return client
 
     # --- what ---
 

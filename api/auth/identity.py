@@ -1,0 +1,29 @@
+"""How people prove who they are, in one place: accounts, roles, sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from api.auth.accounts import Account, Accounts
+from api.auth.grants import Grant, Grants
+from api.auth.sessions import Sessions
+from domain.kernel import Role
+
+__all__ = ["Identity"]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The parts that signing in needs."""
+
+    accounts: Accounts
+    grants: Grants
+    sessions: Sessions
+
+    def person(
+        self, user_name: str, password: str | None, role: Role, *, clinics: frozenset[object] | None, demo: bool = False
+    ) -> Account:
+        """A user who can sign in in one role."""
+        account = self.accounts.create(user_name, password, demo=demo)
+        self.grants.set(account.user_id, [Grant(role=role, clinics=clinics)])  # type: ignore[arg-type]
+        return account

@@ -1,0 +1,28 @@
+"""Which requests are for pages: those of operations named `web_...`, and unknown paths outside the API."""
+
+from __future__ import annotations
+
+from flask import request
+
+__all__ = ["NOT_PAGES", "is_page", "local_path"]
+
+PREFIX = "web_"
+NOT_PAGES = ("/v1", "/fhir", "/docs", "/openapi.json", "/healthz", "/metrics")
+"""Where machines ask: their errors are problem details."""
+
+
+def is_page(endpoint: str | None = None) -> bool:
+    """Whether this request (or the named endpoint) is answered with a page rather than with data for programs."""
+    name = endpoint or request.endpoint
+    if name is not None:
+        return name.startswith(PREFIX)
+    return not any(request.path == root or request.path.startswith(root + "/") for root in NOT_PAGES)
+
+
+def local_path(given: str | None) -> str | None:
+    """`given` where it is a path of ours (with its query), else None: never another site's address."""
+    if not given or len(given) > 2000 or not given.startswith("/") or given.startswith(("//", "/\\")):
+        return None
+    if any(ord(character) <= 32 or character == "\\" or ord(character) == 127 for character in given):
+        return None  # browsers drop tabs and line ends, and take a backslash for a slash
+    return given

@@ -1,0 +1,1 @@
+"""Pages for people: server-rendered, each whole without a script."""
