@@ -1,11 +1,11 @@
-"""`anodyne demo load`: fictional clinics that have run for months, and a key to look at them with."""
+"""`anodyne demo load`: fictional clinics that have run for months, with accounts and a key to look at them."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from api.cli.output import Failed, Output
 from api.settings import Settings
 
 if TYPE_CHECKING:
+    from api.demo.clinics import Clinic
     from api.demo.load import Summary
 
 __all__ = ["COMMANDS"]
@@ -25,6 +26,7 @@ STEPS = 1000
 """The bar's resolution."""
 
 KEY_FILE = "demo-key.txt"
+PASSWORD_FILE = "demo-password.txt"  # noqa: S105  a file's name
 MEMORY = Path("/dev/shm")  # noqa: S108  a private folder is made in it
 ROOM_NEEDED = 2 * 2**30
 LAST = "log.sqlite3"
@@ -55,12 +57,12 @@ def load(output: Output, seed: int, scale: float, if_empty: bool) -> None:
     try:
         with output.progress("Three fictional clinics live through 26 weeks") as advance:
             summary = _simulate(draft, seed, scale, lambda share: advance(round(share * STEPS), STEPS))
-        key = _make_key(draft)
+        key, password = _make_people(draft, summary.clinics)
         _put_in_place(draft, settings)
     finally:
         if draft.home != settings.home:
             shutil.rmtree(draft.home, ignore_errors=True)
-    _tell(output, settings, summary, key)
+    _tell(output, settings, summary, key, password)
 
 
 def _simulate(settings: Settings, seed: int, scale: float, progress: Callable[[float], None]) -> Summary:
@@ -124,49 +126,67 @@ def _to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
-def _make_key(settings: Settings) -> str:
-    """An owner's key, so that a newcomer can ask the API at once; kept beside the data, which is fictional."""
-    from api.bootstrap import build_read_side, build_services, key_registry
+def _make_people(settings: Settings, clinics: Sequence[Clinic]) -> tuple[str, str]:
+    """Accounts to sign in with and an owner's key; both are kept beside the data, which is fictional."""
+    from api.bootstrap import build_read_side, build_services, identity, key_registry
+    from api.demo.people import make_password, make_people
 
+    password = make_password()
     services = build_services(settings)
     try:
         reads = build_read_side(settings, services)
         try:
             registry = key_registry(settings, services, reads)
-            user_id = registry.create_user("Demo owner")
-            made = registry.create_key(user_id, "owner", clinics=None, label="demo")
+            owner = make_people(identity(settings, services, reads), registry, clinics, password)
+            made = registry.create_key(owner, "owner", clinics=None, label="demo")
         finally:
             reads.close()
     finally:
         services.close()
     assert made.text is not None
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = settings.home / KEY_FILE
-    path.touch(mode=0o600)
-    path.write_text(made.text + "\n")
-    return made.text
+    for name, text in ((KEY_FILE, made.text), (PASSWORD_FILE, password)):
+        path = settings.home / name
+        path.touch(mode=0o600)
+        path.write_text(text + "\n")
+    return made.text, password
 
 
-def _tell(output: Output, settings: Settings, summary: Summary, key: str) -> None:
+def _tell(output: Output, settings: Settings, summary: Summary, key: str, password: str) -> None:
     clinics = [
         {"clinic_id": str(clinic.clinic_id), "name": clinic.plan.name, "timezone": clinic.plan.timezone}
         for clinic in summary.clinics
     ]
     data = {
         "clinics": clinics, "patients": summary.patients, "events": summary.events, "seconds": summary.seconds,
-        "refused": summary.refused, "api_key": key, "key_file": str(settings.home / KEY_FILE),
+        "refused": summary.refused, "api_key": key, "key_file": str(settings.home / KEY_FILE), "password": password,
     }
     lines = [f"{summary.events:,} events in {summary.seconds:.0f} s. Everybody is fictional."]
     lines += [f"  {clinic['name']:<30} {clinic['timezone']:<22} {clinic['clinic_id']}" for clinic in clinics]
     lines.append(f"API key (owner, all clinics; also in {settings.home / KEY_FILE}):\n  {key}")
+    lines.append(_sign_in_lines(password))
     output.result(data, "\n".join(lines))
 
 
+def _sign_in_lines(password: str) -> str:
+    from api.demo.people import NAMES
+
+    names = ", ".join(role.replace("_", " ") for role in NAMES)
+    return f"Sign in as {names}\n  password: {password}"
+
+
 def _show_key(output: Output, settings: Settings) -> None:
-    path: Path = settings.home / KEY_FILE
-    key = path.read_text().strip() if path.exists() else None
-    text = "There is data already: nothing is loaded." + (f"\nThe demo's API key is in {path}" if key else "")
-    output.result({"loaded": False, "api_key": key}, text)
+    key, password = _kept(settings.home / KEY_FILE), _kept(settings.home / PASSWORD_FILE)
+    lines = ["There is data already: nothing is loaded."]
+    if key:
+        lines.append(f"The demo's API key is in {settings.home / KEY_FILE}")
+    if password:
+        lines.append(_sign_in_lines(password))
+    output.result({"loaded": False, "api_key": key, "password": password}, "\n".join(lines))
+
+
+def _kept(path: Path) -> str | None:
+    return path.read_text().strip() if path.exists() else None
 
 
 COMMANDS = {"demo": demo}

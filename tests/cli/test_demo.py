@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from api.bootstrap import build_read_side, build_services, key_registry
+from api.bootstrap import build_read_side, build_services, identity, key_registry
 from api.cli.main import cli
 from api.settings import Settings
+
+NAMES = ("owner", "manager", "auditor", "biller", "nurse", "prescriber", "front desk")
 
 Run = Callable[..., Result]
 SMALL = ("demo", "load", "--scale", "0.25")
@@ -43,13 +45,16 @@ def test_the_demo_is_loaded_once_with_a_key_that_works_and_a_log_that_holds(run:
     services = build_services(Settings(home=home))
     reads = build_read_side(services.settings, services)
     principal = key_registry(services.settings, services, reads).authenticate(told["api_key"])
+    accounts = identity(services.settings, services, reads).accounts
+    attempts = {name: accounts.attempt(name, told["password"]).reason for name in NAMES}
     reads.close()
     services.close()
     assert principal is not None
     assert (principal.role, principal.clinics) == ("owner", None)
+    assert set(attempts.values()) == {"ok"}, attempts
     assert run("audit", "verify").exit_code == 0
     before = json.loads(run("demo", "load", "--if-empty", "--json").stdout)
-    assert before == {"loaded": False, "api_key": told["api_key"]}
+    assert before == {"loaded": False, "api_key": told["api_key"], "password": told["password"]}
     assert "not empty" in run(*SMALL).stderr
     _importing_again_recognises_everybody(run, told["clinics"][0]["clinic_id"])
 
