@@ -20,7 +20,16 @@ import msgspec
 from domain.kernel import Claim, Command, DomainError, Envelope, Event, Release, check_time, derived_id
 from domain.oversight import CommandRefused
 from domain.ports import Clock
-from services.log import ANY_VERSION, Append, Appended, EventLog, Idempotency, StreamConflict, StreamWrite
+from services.log import (
+    ANY_VERSION,
+    Append,
+    Appended,
+    ClaimConflict,
+    EventLog,
+    Idempotency,
+    StreamConflict,
+    StreamWrite,
+)
 from services.log.snapshots import Snapshots
 from services.planning import (
     Aggregate,
@@ -87,7 +96,8 @@ class CommandHandling:
                     return self._first_answer_or_raise(request)
                 fresh = True
             except DomainError as refusal:
-                if work.relied_on_cache and not fresh:
+                lost = isinstance(refusal, ClaimConflict) and work.claims_seen and attempt < ATTEMPTS - 1
+                if lost or (work.relied_on_cache and not fresh):
                     fresh = True
                     continue
                 return self._refuse(stream_id, command, request, refusal)
@@ -124,7 +134,7 @@ class CommandHandling:
             work.remember(stream, events)
         return Receipt(
             stream_id=outcome.stream_id, version=outcome.version, position=appended.last_position,
-            events=outcome.event_names, ids=outcome.ids, status=appended.status,
+            events=outcome.event_names, ids=outcome.ids, told=outcome.told, status=appended.status,
         )
 
     def _first_answer_or_raise(self, request: Request) -> Receipt:
@@ -193,6 +203,7 @@ class _Outcome(msgspec.Struct, frozen=True):
     version: int
     event_names: tuple[str, ...]
     ids: dict[str, str]
+    told: dict[str, str]
     streams: tuple[Any, ...]
 
 
@@ -205,6 +216,7 @@ class _Work:
         self._read: dict[_Key, Loaded] = {}
         self._checked: dict[int, tuple[UUID, int]] = {}
         self.relied_on_cache = False
+        self.claims_seen = False
 
     def load(self, aggregate: Aggregate, stream_id: UUID, *, checked: bool = True) -> Loaded:
         key = (stream_id.int, aggregate)
@@ -227,6 +239,7 @@ class _Work:
             if primary.version != request.if_match:
                 raise VersionMismatch(expected=request.if_match, actual=primary.version)
         plan = use_case.plan(stream_id, command, request, self.load)
+        self.claims_seen = plan.claims_seen
         taken: dict[int, _StreamDecisions] = {}
         claims: list[Claim] = []
         releases: list[Release] = []
@@ -266,9 +279,12 @@ class _Work:
             envelope=_envelope(request, clinic_id=plan.clinic_id or request.clinic_id, subject=plan.subject),
             unchanged=tuple([seen for read, seen in self._checked.items() if read not in written]),
             claims=tuple(claims), releases=tuple(releases), idempotency=request.idempotency,
-            answer={"stream_id": str(first), "version": version, "events": names, "ids": plan.ids},
+            answer={
+                "stream_id": str(first), "version": version, "events": names, "ids": plan.ids,
+                **({"told": plan.told} if plan.told else {}),
+            },
         )
-        return append, _Outcome(first, version, names, plan.ids, streams)
+        return append, _Outcome(first, version, names, plan.ids, plan.told, streams)
 
     def remember(self, stream: _StreamDecisions, events: Iterable[Event]) -> None:
         """Folds what was just saved (sealed) onto the state it was decided from, for the next command."""
@@ -296,7 +312,8 @@ def _replay(appended: Appended) -> Receipt:
         raise StoredRefusal(answer["refused"], answer["message"], answer["data"])
     return Receipt(
         stream_id=UUID(answer["stream_id"]), version=answer["version"], position=appended.last_position,
-        events=tuple(answer["events"]), ids=answer["ids"], replayed=True, status=appended.status,
+        events=tuple(answer["events"]), ids=answer["ids"], told=answer.get("told", {}), replayed=True,
+        status=appended.status,
     )
 
 

@@ -58,12 +58,18 @@ LateWrite = Callable[[tuple[Decided, ...]], "Write | None"]
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What one command writes, in order, in one commit. `ids` are answered to the caller (new ids)."""
+    """What one command writes, in order, in one commit. `ids` are answered to the caller (new ids).
+
+    `told` is what else the caller is told, and told again on a retry: codes, never patient data. `claims_seen`: the
+    plan looked at claims itself, so when one is lost to somebody faster it is made again on what then holds.
+    """
 
     writes: tuple[Write | LateWrite, ...]
     subject: UUID | None = None
     clinic_id: UUID | None = None
     ids: dict[str, str] = {}
+    told: dict[str, str] = {}
+    claims_seen: bool = False
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +109,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     events: tuple[str, ...]
     ids: dict[str, str] = {}
+    told: dict[str, str] = {}
     replayed: bool = False
     status: int = 201
 

@@ -154,7 +154,8 @@ def _first_answer(request_key: Idempotency, refused: Problem | DomainError) -> R
         raise StoredRefusal(answer["refused"], answer["message"], answer["data"])
     return Receipt(
         stream_id=UUID(answer["stream_id"]), version=answer["version"], position=stored.last_position,
-        events=tuple(answer["events"]), ids=answer["ids"], replayed=True, status=stored.status,
+        events=tuple(answer["events"]), ids=answer["ids"], told=answer.get("told", {}), replayed=True,
+        status=stored.status,
     )
 
 
@@ -168,6 +169,8 @@ def receipt_response(
         "events": list(receipt.events), "links": {"self": shown},
         "ids": {**receipt.ids, **{name: str(value) for name, value in new_ids.items()}},
     }
+    if receipt.told:
+        body["told"] = receipt.told
     response = current_app.response_class(json.dumps(body), status=201, mimetype="application/json")
     set_version(response, receipt.version)
     response.headers["Location"] = shown

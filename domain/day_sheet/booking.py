@@ -173,20 +173,30 @@ def decide_booking(state: State, command: BookAppointment, facts: Facts) -> Deci
     known = state.appointments.get(command.appointment_id)
     if known is not None and not (command.moved_from is not None and known.status == "moved"):
         raise AppointmentAlreadyBooked(appointment_id=str(command.appointment_id), status=known.status)
-    ends_at = command.ends_at or default_end(command.visit_kind, command.starts_at, facts)
-    booked = AppointmentBooked(
-        occurred_at=command.at, late_reason=command.late_reason, appointment_id=command.appointment_id,
-        patient_id=command.patient_id, room_id=command.room_id, visit_kind=command.visit_kind,
-        starts_at=command.starts_at, ends_at=ends_at, course_id=command.course_id, series_id=command.series_id,
-        prescriber_id=command.prescriber_id, nurse_id=command.nurse_id, moved_from=command.moved_from,
-    )
-    slot = appointment(booked)
+    slot = slot_of(command, facts)
+    booked = booked_event(command, slot.ends_at)
     check_people(slot, facts)
     check_slot(slot.room_id, slot.starts_at, slot.ends_at, command.at, facts)
     return Decision(
         (booked, *_authorised(slot, command.overbooking, command, facts)),
         claims=claims(slot, command.overbooking, facts),
     )
+
+
+def booked_event(command: BookAppointment, ends_at: datetime) -> AppointmentBooked:
+    """What is written when the slot can be had."""
+    return AppointmentBooked(
+        occurred_at=command.at, late_reason=command.late_reason, appointment_id=command.appointment_id,
+        patient_id=command.patient_id, room_id=command.room_id, visit_kind=command.visit_kind,
+        starts_at=command.starts_at, ends_at=ends_at, course_id=command.course_id, series_id=command.series_id,
+        prescriber_id=command.prescriber_id, nurse_id=command.nurse_id, moved_from=command.moved_from,
+    )
+
+
+def slot_of(command: BookAppointment, facts: Facts) -> Appointment:
+    """The slot asked for, its end filled in. Raises NoProtocolAdopted."""
+    ends_at = command.ends_at or default_end(command.visit_kind, command.starts_at, facts)
+    return appointment(booked_event(command, ends_at))
 
 
 def appointment(booked: AppointmentBooked) -> Appointment:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -41,6 +42,8 @@ from services.log.urls import kind_of, sqlite_path
 LogName = Literal["care", "access"]
 Mode = Literal["production", "simulation"]
 SYSTEM_STREAM = derived_id("system")
+MOST_RESOURCES = 200
+"""Resources bound in one IN list."""
 
 
 class EventLog:
@@ -227,6 +230,25 @@ class EventLog:
             Claim(resource=resource, holder=holder, starts=moment(starts_us),
                   ends=None if ends_us == FOREVER_US else moment(ends_us), capacity=capacity)
             for holder, starts_us, ends_us, capacity in rows
+        ]
+
+    def claims_over(self, resources: Collection[str], starts: datetime, ends: datetime) -> list[Claim]:
+        """Who holds any of `resources` at some moment of [starts, ends), by start; its cost is that of the window.
+
+        Read from the end of claims (that is how they are indexed): what was over before `starts` is not visited.
+        """
+        wanted, found = sorted(set(resources)), []
+        for first in range(0, len(wanted), MOST_RESOURCES):
+            some = wanted[first : first + MOST_RESOURCES]
+            found += self.recorder.query(
+                f"SELECT resource, holder, starts_us, ends_us, capacity FROM log.{self.log}_claims "
+                f"WHERE resource IN ({', '.join(['%s'] * len(some))}) AND ends_us > %s AND starts_us < %s",
+                (*some, micros(starts), micros(ends)),
+            )
+        return [
+            Claim(resource=resource, holder=holder, starts=moment(starts_us),
+                  ends=None if ends_us == FOREVER_US else moment(ends_us), capacity=capacity)
+            for resource, holder, starts_us, ends_us, capacity in sorted(found, key=itemgetter(2, 0, 1))
         ]
 
     def rows(self, after: int, limit: int, *, upto: int | None = None) -> list[StoredRow]:

@@ -19,6 +19,7 @@ from services.use_cases import (
     diaries,
     infusions,
     patients,
+    series,
     staff,
 )
 from services.use_cases.case import Reader
@@ -34,6 +35,7 @@ def use_cases(reader: Reader) -> dict[type[Command], UseCase]:
         **patients.use_cases(reader),
         **courses.use_cases(reader),
         **appointments.use_cases(),
+        **series.use_cases(reader),
         **infusions.use_cases(reader),
         **diaries.use_cases(),
         **cabinets.use_cases(reader),

@@ -57,10 +57,10 @@ def _booked(stream_id: UUID, command: day_sheet.BookAppointment, request: Reques
     here = acting_clinic(load, request, command.now)
     require_living(taken_in(load, command.patient_id, request))
     sheet = _this_sheet(stream_id, here, command.starts_at, "/starts_at")
-    facts = _slot_facts(load, here, command.starts_at, command)
+    facts = slot_facts(load, here, command.starts_at, command)
     booking = Write(aggregate=day_sheet, stream_id=sheet, command=command, facts=facts)
     return Plan(
-        writes=(booking, *_booster_booked(load, command, command.course_id)), subject=command.patient_id,
+        writes=(booking, *booster_booked(load, command, command.course_id)), subject=command.patient_id,
         clinic_id=here.stream_id, ids={"appointment_id": str(command.appointment_id)},
     )
 
@@ -72,7 +72,7 @@ def _this_sheet(stream_id: UUID, here: clinic.State, moment: datetime, pointer: 
     return sheet
 
 
-def _slot_facts(load: Load, here: clinic.State, starts_at: datetime, command: Any) -> day_sheet.Facts:
+def slot_facts(load: Load, here: clinic.State, starts_at: datetime, command: Any) -> day_sheet.Facts:
     """Opening hours, closures, rooms and protocol of the clinic; the people named; the course named."""
     day = local_date(starts_at, here.timezone)
     nurse, prescriber = getattr(command, "nurse_id", None), getattr(command, "prescriber_id", None)
@@ -122,7 +122,7 @@ def _course_fact(load: Load, course_id: UUID | None) -> day_sheet.CourseFact | N
     return day_sheet.CourseFact(course_id=course_id, patient_id=state.patient_id, is_open=state.status == "open")
 
 
-def _booster_booked(load: Load, command: day_sheet.BookAppointment, course_id: UUID | None) -> tuple[Write, ...]:
+def booster_booked(load: Load, command: day_sheet.BookAppointment, course_id: UUID | None) -> tuple[Write, ...]:
     """The course's scheduled booster learns of its appointment in the same commit."""
     if command.visit_kind != "booster" or course_id is None:
         return ()
@@ -185,7 +185,7 @@ def _moved(stream_id: UUID, command: day_sheet.MoveAppointment, request: Request
     named = replace(_as_booking(was, command), course_id=None)
     leaving = Write(
         aggregate=day_sheet, stream_id=stream_id, command=command,
-        facts=replace(_slot_facts(load, here, command.starts_at, named), local_date=local_day(here, was.starts_at)),
+        facts=replace(slot_facts(load, here, command.starts_at, named), local_date=local_day(here, was.starts_at)),
     )
     writes = [leaving]
     if sheet_of(here, command.starts_at) != stream_id:
@@ -193,7 +193,7 @@ def _moved(stream_id: UUID, command: day_sheet.MoveAppointment, request: Request
         writes.append(Write(
             aggregate=day_sheet, stream_id=sheet_of(here, command.starts_at),
             command=replace(arriving, moved_from=local_day(here, was.starts_at)),
-            facts=_slot_facts(load, here, command.starts_at, arriving),
+            facts=slot_facts(load, here, command.starts_at, arriving),
         ))
     return Plan(writes=tuple(writes), subject=was.patient_id, clinic_id=here.stream_id)
 

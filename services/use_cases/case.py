@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -35,6 +35,9 @@ class Reader(Protocol):
 
     def claims_on(self, resource: str) -> Sequence[Claim]:
         """Who holds a resource now or later, by start."""
+
+    def claims_over(self, resources: Collection[str], starts: datetime, ends: datetime) -> Sequence[Claim]:
+        """Who holds any of `resources` at some moment of [starts, ends), by start."""
 
     def read_subject(self, subject: UUID, *, after: int = 0, upto: int | None = None) -> Sequence[Recorded]:
         """All records about one patient, ascending by position."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from uuid import uuid4
 
 import pytest
 
+from domain.day_sheet import Board
 from services.log import ClaimConflict, EventLog, InvalidEvent
 from services.log.verify import verify
 from tests.log.given import append, at, given_up, room, scored, write
@@ -104,3 +106,41 @@ def test_the_claims_table_is_what_the_log_says(event_log: EventLog) -> None:
     claimed(event_log, releases=(given_up("v", resource="room-use:1", ends=10),))
     claimed(event_log, room(13, 14, holder="b"))
     assert verify(event_log).holds
+
+
+def test_what_is_held_over_a_window_and_nothing_before_or_after_it(event_log: EventLog) -> None:
+    """Half-open like the claims themselves; several resources in one question; open ends reach every window."""
+    claimed(event_log, room(8, 9), room(9, 10, holder="b"), room(11, 12, holder="c"), room(7, None, resource="room:2"))
+    claimed(event_log, room(9, 12, holder="d", resource="room:3"))
+
+    def over(starts: float, ends: float, *resources: str) -> list[tuple[str, str]]:
+        return [(one.resource, one.holder) for one in event_log.claims_over(resources, at(starts), at(ends))]
+
+    assert over(9, 11, "room:1") == [("room:1", "b")]
+    assert over(8.5, 11.5, "room:1") == [("room:1", "a"), ("room:1", "b"), ("room:1", "c")]
+    assert over(20, 21, "room:1", "room:2") == [("room:2", "a")]
+    assert over(9, 10, *(f"room:{number}" for number in range(2, 600))) == [("room:2", "a"), ("room:3", "d")]
+    assert over(9, 10) == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_a_board_calls_taken_is_what_the_log_refuses(event_log: EventLog, seed: int) -> None:
+    """The rule is told in two places, beforehand for people and in the append; here both judge the same 60 claims."""
+    rng = random.Random(seed)
+    refused = 0
+    for number in range(60):
+        starts = rng.randrange(0, 40) / 2
+        asked = room(starts, starts + rng.randrange(1, 8) / 2, holder=f"h{number}", capacity=rng.choice([1, 2, 3]),
+                     enforce=rng.random() < 0.9)
+        assert asked.ends is not None
+        held = Board.of(event_log.claims_over(["room:1"], asked.starts, asked.ends))
+        expected = held.blocker(asked)
+        if expected is None:
+            claimed(event_log, asked)
+            continue
+        refused += 1
+        with pytest.raises(ClaimConflict) as taken:
+            claimed(event_log, asked)
+        held_by = (taken.value.holder, taken.value.starts, taken.value.ends)
+        assert (expected.holder, expected.starts, expected.ends) == held_by
+    assert 10 < refused < 55

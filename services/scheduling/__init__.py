@@ -1,0 +1,15 @@
+"""Questions that people ask before they book: what is free, what would come near, what has to be booked again.
+
+Pages and the API share them. They answer from the clinic's state and the log's claims, so from what a booking made
+now would be decided by; they promise nothing, the booking decides.
+"""
+
+from services.scheduling.openings import Asked, Openings, TooManyDays
+from services.scheduling.reading import Reading
+from services.scheduling.rebooking import Stranded, stranded_bookings
+from services.scheduling.series_plan import PlannedOccurrence, SeriesPlan, Wishes, plan_series
+
+__all__ = [
+    "Asked", "Openings", "PlannedOccurrence", "Reading", "SeriesPlan", "Stranded", "TooManyDays", "Wishes",
+    "plan_series", "stranded_bookings",
+]
