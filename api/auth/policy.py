@@ -18,7 +18,8 @@ __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 VERSION = "2026-11-25.2"
 
 PUBLIC = frozenset({
-    "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset", "docs.root",
+    "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset",
+    "web_assets.file", "web_preferences.theme",
 })  # fmt: skip
 """Endpoints that need no key: they hold no health data. (/metrics asks for its own token where one is set.)"""
 
@@ -118,7 +119,9 @@ POLICY: Mapping[str, Permit] = dict([
     *_rows("events:read", READS_FEED, "list digest"),
     *_rows("projections:read", ANYBODY, "status"),
     *_rows("reference:read", ANYBODY, "vocabularies example_protocol"),
-    *_pages(PERSONS, "web_account.show"),
+    *_pages(PERSONS, "web_home.show web_account.show web_preferences.lag web_glossary.show"),
+    *_pages(READS_FIGURES, "web_clinics.show web_utilization.show"),
+    *_pages(READS_FIGURES | READS_CHART, "web_rows.show web_events.show"),
 ])
 
 

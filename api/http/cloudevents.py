@@ -14,7 +14,7 @@ from marshmallow import Schema, fields
 
 from domain.kernel import Recorded, secret_fields
 
-__all__ = ["EVENT_EXAMPLE", "CloudEventSchema", "cloud_event"]
+__all__ = ["EVENT_EXAMPLE", "CloudEventSchema", "clear_data", "cloud_event"]
 
 SOURCE = "urn:anodyne:log:care"
 WITHHELD = {"withheld": True}
@@ -38,7 +38,7 @@ def cloud_event(record: Recorded, previous: int) -> dict[str, Any]:
         "origin": record.origin,
         "clinicsequence": str(record.clinic_seq),
         "leafhash": record.leaf_hash.hex(),
-        "data": _clear(record),
+        "data": clear_data(record),
     }
     optional = {
         "clinic": record.clinic_id, "patient": record.subject, "correlation": record.correlation_id,
@@ -48,7 +48,8 @@ def cloud_event(record: Recorded, previous: int) -> dict[str, Any]:
     return shown
 
 
-def _clear(record: Recorded) -> dict[str, Any]:
+def clear_data(record: Recorded) -> dict[str, Any]:
+    """The payload in the clear; what is sealed reads `{"withheld": true}`."""
     payload: dict[str, Any] = msgspec.to_builtins(record.event)
     payload.pop("occurred_at", None)
     for name in secret_fields(type(record.event)):

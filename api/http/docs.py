@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask import Blueprint, Response, current_app, json, redirect, send_from_directory
-from werkzeug.wrappers import Response as WerkzeugResponse
+from flask import Blueprint, Response, current_app, json, send_from_directory
 
 from api.http.headers import DOCS_POLICY
 from api.http.openapi import EXTENSION
@@ -32,12 +31,6 @@ PAGE = """<!doctype html>
 </body>
 </html>
 """
-
-
-@blueprint.get("/")
-def root() -> WerkzeugResponse:
-    """The front door of an API is its documentation."""
-    return redirect("/docs", code=302)
 
 
 @blueprint.get("/openapi.json")

@@ -6,7 +6,7 @@ fault, `request_id` what to quote to the operator. A problem never repeats the v
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -21,9 +21,11 @@ from domain.kernel import DomainError
 from services.handling import harmless
 from services.log import IdempotencyMismatch, KeyDestroyed, LogError, LogUnavailable, StreamConflict
 
-__all__ = ["PROBLEM_JSON", "Problem", "not_found", "problem_response", "register"]
+__all__ = ["PAGES", "PROBLEM_JSON", "Problem", "not_found", "problem_response", "register"]
 
 PROBLEM_JSON = "application/problem+json"
+PAGES = "anodyne-problem-pages"
+"""The extension that may answer a problem with a page for people (`api/web/errors.py`), or None for problem+json."""
 TYPE_PREFIX = "urn:anodyne:problem:"
 
 _log = structlog.get_logger("anodyne.http")
@@ -53,7 +55,11 @@ def not_found() -> Problem:
 
 
 def problem_response(problem: Problem) -> Response:
-    """The problem as a response of its own content type."""
+    """The problem as a response of its own content type; on a page as a page."""
+    page: Callable[[Problem], Response | None] | None = current_app.extensions.get(PAGES)
+    shown = page(problem) if page is not None else None
+    if shown is not None:
+        return shown
     body: dict[str, Any] = {
         "type": TYPE_PREFIX + problem.code,
         "title": HTTPStatus(problem.status).phrase,

@@ -1,1 +1,1 @@
-"""Pages for people: server-rendered, each whole without a script."""
+"""The pages: server-rendered, the same figures as the API's, each whole without a script. Begin at `page.py`."""

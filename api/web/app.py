@@ -1,18 +1,49 @@
-"""Registers the pages: their blueprints and where their templates lie."""
+"""Puts the pages into the application: blueprints, Jinja, static files, error pages."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flask import Blueprint, Flask
+from jinja2 import FileSystemLoader, StrictUndefined
 
-from api.web import account, signing_in
+from api.web import (
+    account,
+    assets,
+    clinics,
+    errors,
+    events,
+    figures,
+    glossary,
+    home,
+    preferences,
+    rows,
+    signing_in,
+    utilization,
+    wording,
+)
+from api.web.address import link
 
-__all__ = ["register"]
+__all__ = ["PAGES", "register"]
 
-PAGES = (signing_in.blueprint, account.blueprint)
-
+PAGES: tuple[Blueprint, ...] = (
+    assets.blueprint, preferences.blueprint, signing_in.blueprint, account.blueprint,
+    home.blueprint, clinics.blueprint, utilization.blueprint, glossary.blueprint, rows.blueprint, events.blueprint,
+)  # fmt: skip
+"""Every page's blueprint; a new page is one line here, one in `api/auth/policy.py`, one in `page.NAVIGATION`."""
 
 def register(app: Flask) -> None:
-    """Adds every page to the application."""
-    app.register_blueprint(Blueprint("web", __name__, template_folder="templates"))
+    """Adds the pages to the application."""
+    app.jinja_loader = FileSystemLoader(Path(__file__).parent / "templates")
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(
+        words=wording.words, number=wording.number, duration=wording.duration, day=wording.day, when=wording.when,
+        moment=wording.moment, quantity=wording.quantity, left_out=figures.left_out_in_words,
+    )
+    app.jinja_env.globals.update(
+        asset=assets.asset, link=link, count=wording.count, period=wording.period, rows_in_words=figures.rows_in_words
+    )
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
+    errors.register(app)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -12,33 +11,21 @@ from urllib.parse import urlencode
 import msgspec
 from flask import Response
 from marshmallow import Schema, fields, validate
-from sqlalchemy import Connection
 
 from api.http.access import opened
 from api.http.commands import ResourceBlueprint
 from api.http.context import wired
 from api.http.cursors import link_next, read_cursor, write_cursor
 from api.http.fields import Text
-from api.http.problems import Problem
-from api.http.questions import Question, QuestionSchema, question
+from api.http.questions import QuestionSchema, question
 from api.http.reading import answer, read_endpoint
-from projections import boosters, outcomes, safety, utilization
+from api.reports import DASHBOARDS, ask, figure_at, fixed, parts, position_of
 from projections.metrics.figures import Figure, Spread
 from services.log.lookup import records_at
 
 blueprint = ResourceBlueprint("dashboards", __name__, url_prefix="/v1", description=__doc__)
 
-Report = Callable[..., msgspec.Struct]
-
-DASHBOARDS: dict[str, tuple[Report, str]] = {
-    "utilization": (utilization.report, "How rooms and time are used."),
-    "outcomes": (outcomes.report, "What helps: relief, responders, duration, dose, the path through a course."),
-    "safety": (safety.report, "What harms: side effects, alerts, breaches, endings."),
-    "boosters": (boosters.report, "Whose relief is about to go: due, overdue, booked, lost. As of a moment."),
-}
-
 LARGEST_PAGE = 500
-_POSITION = re.compile(r"[a-z]+([0-9]+)")
 
 
 class FigureSchema(Schema):
@@ -117,40 +104,9 @@ _ROWS_EXAMPLE = {
 _SAID_ONCE = frozenset({"period", "as_of", "known_at", "clinics"})
 
 
-def _ask(name: str, asked: Question) -> msgspec.Struct:
-    report = DASHBOARDS[name][0]
-    with wired().read_side.database.reads.connect() as connection:
-        return _reported(report, connection, asked)
-
-
-def _reported(report: Report, connection: Connection, asked: Question) -> msgspec.Struct:
-    if report is boosters.report:  # a list as of a moment: it has no period
-        return boosters.report(connection, asked.clinics, as_of=asked.as_of, known_at=asked.known_at)
-    return report(connection, asked.clinics, asked.period, as_of=asked.as_of, known_at=asked.known_at)
-
-
-def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    """The members of a struct, mapping or sequence, each with its step of the path."""
-    if isinstance(value, msgspec.Struct):
-        yield from ((field, getattr(value, field)) for field in value.__struct_fields__)
-    elif isinstance(value, Mapping):
-        yield from ((str(key), inner) for key, inner in value.items())
-    elif isinstance(value, list | tuple):
-        yield from ((str(index), inner) for index, inner in enumerate(value))
-
-
-def _figures(value: Any, path: str = "") -> Iterator[tuple[str, Figure | Spread]]:
-    """Every figure of a report by its path."""
-    if isinstance(value, Figure | Spread):
-        yield path, value
-        return
-    for step, inner in _parts(value):
-        yield from _figures(inner, f"{path}.{step}" if path else step)
-
-
 def _shown(value: Any, path: str, rows_at: Callable[[str], str]) -> Any:
     """`value` as JSON; a figure's fact ids become their count and a link."""
-    steps = [(step, inner, f"{path}.{step}" if path else step) for step, inner in _parts(value)]
+    steps = [(step, inner, f"{path}.{step}" if path else step) for step, inner in parts(value)]
     if isinstance(value, Figure | Spread):
         own = {step: _shown(inner, at, rows_at) for step, inner, at in steps if step not in ("rows", "numerator_rows")}
         return {**own, "rows": {"count": len(value.rows), "href": rows_at(path)}}
@@ -165,12 +121,12 @@ def _shown(value: Any, path: str, rows_at: Callable[[str], str]) -> Any:
 
 def _dashboard(name: str, query: dict[str, Any]) -> Response:
     asked = question(query)
-    report = _ask(name, asked)
+    report = ask(name, asked)
     if name == "boosters":
         opened("dashboard.boosters")
 
     def rows_at(path: str) -> str:
-        return f"/v1/dashboards/{name}/rows?{urlencode({**_fixed(asked), 'figure': path})}"
+        return f"/v1/dashboards/{name}/rows?{urlencode({**fixed(asked), 'figure': path})}"
 
     return answer({
         "dashboard": name, "clinics": list(asked.clinics),
@@ -179,33 +135,16 @@ def _dashboard(name: str, query: dict[str, Any]) -> Response:
     })
 
 
-def _fixed(asked: Question) -> dict[str, str]:
-    """The question with its defaults written out, so that a link opens the same figure later."""
-    fixed = {
-        "clinics": ",".join(asked.clinics), "from": asked.period.first.isoformat(), "to": asked.period.last.isoformat(),
-        "as_of": asked.as_of.isoformat(),
-    }
-    return fixed if asked.known_at is None else {**fixed, "known_at": str(asked.known_at)}
-
-
-def _figure_at(report: msgspec.Struct, path: str) -> Figure | Spread:
-    found = dict(_figures(report)).get(path)
-    if found is None:
-        raise Problem(422, "invalid-request", "There is no such figure.", errors=[
-            {"pointer": "/figure", "detail": "No figure of this dashboard has that path."}])
-    return found
-
-
 def _rows(name: str, query: dict[str, Any]) -> Response:
-    figure = _figure_at(_ask(name, question(query)), query["figure"])
+    figure = figure_at(ask(name, question(query)), query["figure"])
     start = read_cursor(query["cursor"], int)[0] if "cursor" in query else 0
     page = figure.rows[max(0, start): max(0, start) + query["limit"]]
     opened(f"dashboard.{name}.rows", count=len(page))
     counted = set(figure.numerator_rows) if isinstance(figure, Figure) else set()
-    behind = records_at(wired().services.log, [_position(fact) for fact in page])
+    behind = records_at(wired().services.log, [position_of(fact) for fact in page])
     rows = []
     for fact in page:
-        record = behind.get(_position(fact))
+        record = behind.get(position_of(fact))
         if record is not None:
             rows.append({
                 "fact": fact, "in_numerator": fact in counted, "position": record.position, "event": record.name,
@@ -216,11 +155,6 @@ def _rows(name: str, query: dict[str, Any]) -> Response:
     if start + len(page) < len(figure.rows):
         link_next(response, cursor=write_cursor(start + len(page)))
     return response
-
-
-def _position(fact: str) -> int:
-    match = _POSITION.match(fact)
-    return int(match.group(1)) if match else 0
 
 
 def _register(name: str, summary: str) -> None:

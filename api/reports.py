@@ -1,0 +1,87 @@
+"""Dashboards' reports as the edges ask for them: which there are, and every figure of one by its path.
+
+The API's resources and the pages share this, so that both open the same figure by the same path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from api.http.context import wired
+from api.http.problems import Problem
+from api.http.questions import Question
+from projections import boosters, outcomes, safety, utilization
+from projections.metrics.figures import Figure, Spread
+
+__all__ = ["DASHBOARDS", "Report", "ask", "figure_at", "figures", "fixed", "parts", "position_of"]
+
+Report = Callable[..., msgspec.Struct]
+
+DASHBOARDS: dict[str, tuple[Report, str]] = {
+    "utilization": (utilization.report, "How rooms and time are used."),
+    "outcomes": (outcomes.report, "What helps: relief, responders, duration, dose, the path through a course."),
+    "safety": (safety.report, "What harms: side effects, alerts, breaches, endings."),
+    "boosters": (boosters.report, "Whose relief is about to go: due, overdue, booked, lost. As of a moment."),
+}
+
+_POSITION = re.compile(r"[a-z]+([0-9]+)")
+
+
+def ask(name: str, asked: Question) -> msgspec.Struct:
+    """The report of a dashboard; one connection, nothing kept."""
+    with wired().read_side.database.reads.connect() as connection:
+        return _reported(DASHBOARDS[name][0], connection, asked)
+
+
+def _reported(report: Report, connection: Connection, asked: Question) -> msgspec.Struct:
+    if report is boosters.report:  # a list as of a moment: it has no period
+        return boosters.report(connection, asked.clinics, as_of=asked.as_of, known_at=asked.known_at)
+    return report(connection, asked.clinics, asked.period, as_of=asked.as_of, known_at=asked.known_at)
+
+
+def parts(value: Any) -> Iterator[tuple[str, Any]]:
+    """The members of a struct, mapping or sequence, each with its step of the path."""
+    if isinstance(value, msgspec.Struct):
+        yield from ((field, getattr(value, field)) for field in value.__struct_fields__)
+    elif isinstance(value, Mapping):
+        yield from ((str(key), inner) for key, inner in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((str(index), inner) for index, inner in enumerate(value))
+
+
+def figures(value: Any, path: str = "") -> Iterator[tuple[str, Figure | Spread]]:
+    """Every figure of a report by its path."""
+    if isinstance(value, Figure | Spread):
+        yield path, value
+        return
+    for step, inner in parts(value):
+        yield from figures(inner, f"{path}.{step}" if path else step)
+
+
+def figure_at(report: msgspec.Struct, path: str) -> Figure | Spread:
+    """The figure of a report at `path`; raises `Problem` 422."""
+    found = dict(figures(report)).get(path)
+    if found is None:
+        raise Problem(422, "invalid-request", "There is no such figure.", errors=[
+            {"pointer": "/figure", "detail": "No figure of this dashboard has that path."}])
+    return found
+
+
+def fixed(asked: Question) -> dict[str, str]:
+    """The question with its defaults written out, so that a link opens the same figure later."""
+    written = {
+        "clinics": ",".join(asked.clinics), "from": asked.period.first.isoformat(), "to": asked.period.last.isoformat(),
+        "as_of": asked.as_of.isoformat(),
+    }
+    return written if asked.known_at is None else {**written, "known_at": str(asked.known_at)}
+
+
+def position_of(fact: str) -> int:
+    """The log position of the entry that a fact was made of; 0 for what is no fact id."""
+    match = _POSITION.match(fact)
+    return int(match.group(1)) if match else 0

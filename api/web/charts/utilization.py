@@ -1,0 +1,179 @@
+"""The pictures of the page Utilization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.web.charts import Chart
+from api.web.figures import shown
+from api.web.tables import Cell, Column, Table, cell, row_of
+from api.web.wording import day, number, words
+from projections.metrics.figures import Figure
+from projections.metrics.rooms import RoomFigures
+
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def _percent(figure: Figure) -> Cell:
+    one = shown(figure, "")
+    return cell(figure.value, f"{one.value} {one.unit}".strip())
+
+
+def time_of_day(rooms: RoomFigures) -> Chart:
+    """How many rooms are busy at each quarter hour, against how many are open."""
+    bins = [one for one in rooms.by_time_of_day if one.rooms_open or (one.busy.value or 0) > 0]
+    values = [{"t": one.starts, "busy": one.busy.value, "open": one.rooms_open} for one in bins]
+    peak = max(bins, key=lambda one: one.busy.value or 0, default=None)
+    said = (
+        f"Most rooms are busy at {peak.starts}: {number(peak.busy.value, 1)} of {number(peak.rooms_open, 1)} open."
+        if peak is not None else "No room was open in this period."
+    )  # fmt: skip
+    x: dict[str, Any] = {
+        "field": "t", "type": "ordinal", "title": None,
+        "axis": {"labelExpr": "substring(datum.value, 3) == '00' ? datum.value : ''", "labelAngle": 0,
+                 "ticks": False, "labelOverlap": "greedy", "labelPadding": 6},
+    }  # fmt: skip
+    spec = {
+        "data": {"values": values},
+        "layer": [
+            {"mark": {"type": "bar", "color": "@series-1", "width": {"band": 0.82}},
+             "encoding": {"x": x, "y": {"field": "busy", "type": "quantitative", "title": "Rooms"},
+                          "tooltip": [{"field": "t", "title": "From"},
+                                      {"field": "busy", "title": "Busy", "format": ".2f"},
+                                      {"field": "open", "title": "Open", "format": ".2f"}]}},
+            {"mark": {"type": "line", "interpolate": "step", "color": "@ink-2", "strokeWidth": 1.5},
+             "encoding": {"x": x, "y": {"field": "open", "type": "quantitative"}}},
+        ],
+    }  # fmt: skip
+    table = Table(
+        name="time-of-day", title="Rooms busy by time of day",
+        columns=(Column("from", "From"), Column("busy", "Rooms busy", numeric=True),
+                 Column("open", "Rooms open", numeric=True)),
+        rows=tuple(row_of(one.starts, cell(one.busy.value, digits=2), cell(one.rooms_open, digits=2)) for one in bins),
+        empty="No room was open in this period.",
+    )  # fmt: skip
+    return Chart(
+        name="time-of-day", title="Rooms busy by time of day", spec=spec, table=table, description=said,
+        aid="Bars: mean rooms busy in each quarter hour of the clinic's clock. Line: rooms open.",
+    )
+
+
+def week(rooms: RoomFigures) -> Chart:
+    """Utilization of every hour of the week."""
+    cells = rooms.by_hour_of_week
+    values = [
+        {"day": WEEKDAYS[one.weekday - 1], "hour": f"{one.hour:02d}", "share": one.utilization.value}
+        for one in cells
+    ]  # fmt: skip
+    filled = [one for one in cells if one.utilization.value is not None]
+    fullest = max(filled, key=lambda one: one.utilization.value or 0, default=None)
+    said = "No room was open in this period."
+    if fullest is not None:
+        said = (f"The fullest hour is {WEEKDAYS[fullest.weekday - 1]} at {fullest.hour:02d}:00 with "
+                f"{number((fullest.utilization.value or 0) * 100)} % of open room time occupied.")
+    spec = {
+        "data": {"values": values},
+        "mark": {"type": "rect", "stroke": "@paper", "strokeWidth": 2},
+        "encoding": {
+            "x": {"field": "hour", "type": "ordinal", "title": None, "axis": {"labelAngle": 0, "ticks": False,
+                  "domain": False, "labelOverlap": "greedy"}},
+            "y": {"field": "day", "type": "ordinal", "title": None, "sort": list(WEEKDAYS),
+                  "axis": {"ticks": False, "domain": False}},
+            "color": {"field": "share", "type": "quantitative", "title": None,
+                      "scale": {"domain": [0, 1], "range": ["@heat-low", "@heat-mid", "@heat-high"], "clamp": True,
+                                "interpolate": "lab"},
+                      "legend": {"format": "%", "gradientLength": 120, "gradientThickness": 8, "orient": "top",
+                                 "direction": "horizontal", "tickCount": 3}},
+            "tooltip": [{"field": "day", "title": "Day"}, {"field": "hour", "title": "Hour"},
+                        {"field": "share", "title": "Occupied", "format": ".1%"}],
+        },
+    }  # fmt: skip
+    hours = sorted({one.hour for one in cells})
+    by_cell = {(one.weekday, one.hour): one.utilization for one in cells}
+    table = Table(
+        name="week", title="Utilization by weekday and hour",
+        columns=(Column("hour", "Hour"), *(Column(name, name, numeric=True) for name in WEEKDAYS)),
+        rows=tuple(
+            row_of(f"{hour:02d}:00", *(
+                _percent(by_cell[weekday, hour]) if (weekday, hour) in by_cell else cell(None)
+                for weekday in range(1, 8)))
+            for hour in hours
+        ), empty="No room was open in this period.",
+    )  # fmt: skip
+    return Chart(
+        name="week", title="Utilization by weekday and hour", spec=spec, table=table, description=said, height=210,
+        aid="The darker, the more of the open room time was occupied; empty: closed.",
+    )
+
+
+def days(rooms: RoomFigures) -> Chart:
+    """Scheduled and actual utilization day by day."""
+    some = [one for one in rooms.days if one.scheduled.value is not None or one.actual.value is not None]
+    values = [
+        {"day": one.day.isoformat(), "kind": kind, "share": figure.value}
+        for one in some for kind, figure in (("scheduled", one.scheduled), ("actual", one.actual))
+        if figure.value is not None
+    ]  # fmt: skip
+    spec = {
+        "data": {"values": values},
+        "mark": {"type": "line", "interpolate": "linear", "point": {"size": 14, "filled": True}, "strokeWidth": 1.5},
+        "encoding": {
+            "x": {"field": "day", "type": "temporal", "title": None, "axis": {"format": "%-d %b", "tickCount": 8,
+                  "grid": False}},
+            "y": {"field": "share", "type": "quantitative", "title": None, "axis": {"format": "%", "tickCount": 5}},
+            "color": {"field": "kind", "type": "nominal", "title": None,
+                      "scale": {"domain": ["scheduled", "actual"], "range": ["@series-2", "@series-1"]},
+                      "legend": {"orient": "top", "symbolType": "stroke"}},
+            "strokeDash": {"field": "kind", "type": "nominal", "legend": None,
+                           "scale": {"domain": ["scheduled", "actual"], "range": [[4, 3], [1, 0]]}},
+            "tooltip": [{"field": "day", "type": "temporal", "title": "Day", "format": "%a %-d %b %Y"},
+                        {"field": "kind", "title": "Which"}, {"field": "share", "title": "Share", "format": ".1%"}],
+        },
+    }  # fmt: skip
+    table = Table(
+        name="days", title="Scheduled and actual by day",
+        columns=(Column("day", "Day"), Column("scheduled", "Scheduled", numeric=True),
+                 Column("actual", "Actual", numeric=True)),
+        rows=tuple(
+            (cell(one.day, day(one.day, weekday=True)), _percent(one.scheduled), _percent(one.actual)) for one in some
+        ), empty="No day with opening hours in this period.",
+    )  # fmt: skip
+    return Chart(
+        name="days", title="Scheduled and actual, day by day", spec=spec, table=table,
+        aid="Dashed: booked share of open room time. Solid: occupied share.",
+        description=f"{len(some)} days with opening hours; the table below has each day's two shares.",
+    )
+
+
+def phases(rooms: RoomFigures) -> Chart:
+    """What occupied rooms are occupied with."""
+    some = [(phase, figure) for phase, figure in rooms.phases.items() if figure.denominator]
+    values = [
+        {"phase": words(phase), "share": figure.value, "order": at} for at, (phase, figure) in enumerate(some)
+    ]  # fmt: skip
+    spec = {
+        "data": {"values": values},
+        "layer": [
+            {"mark": {"type": "bar", "color": "@series-1", "height": {"band": 0.62}}},
+            {"mark": {"type": "text", "align": "left", "dx": 6, "color": "@ink-2"},
+             "encoding": {"text": {"field": "share", "format": ".1%"}}},
+        ],
+        "encoding": {
+            "y": {"field": "phase", "type": "nominal", "title": None, "sort": {"field": "order"},
+                  "axis": {"ticks": False, "domain": False, "labelLimit": 160}},
+            "x": {"field": "share", "type": "quantitative", "title": None, "axis": {"format": "%", "tickCount": 4}},
+        },
+    }  # fmt: skip
+    table = Table(
+        name="phases", title="What rooms are occupied with",
+        columns=(Column("phase", "Phase"), Column("minutes", "Minutes", numeric=True),
+                 Column("share", "Share", numeric=True)),
+        rows=tuple(row_of(words(phase), cell(figure.numerator), _percent(figure)) for phase, figure in some),
+        empty="No room was occupied in this period.",
+    )  # fmt: skip
+    top = max(some, key=lambda one: one[1].value or 0, default=None)
+    said = f"Most of it is {words(top[0])}: {number((top[1].value or 0) * 100)} %." if top else table.empty
+    return Chart(
+        name="phases", title="What rooms are occupied with", spec=spec, table=table, description=said, height=190,
+        aid="Share of all occupied room minutes, from roomed to released.",
+    )

@@ -1,0 +1,109 @@
+"""A figure as a person reads it: value, what it rests on, what was left out, its definition, the way to its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from api.web.wording import NOTHING, count, number, quantity, words
+from projections.metrics.definitions import DEFINITIONS, Definition
+from projections.metrics.figures import SMALL, Figure, Spread
+from projections.metrics.statistics import Interval
+
+__all__ = ["Shown", "defined", "shown"]
+
+_BY_NAME = {(one.name, one.version): one for one in DEFINITIONS}
+
+
+def defined(name: str, version: int) -> Definition:
+    """The definition that a figure names. Raises KeyError for one that was never published."""
+    return _BY_NAME[name, version]
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What the macros print of a figure. `value` and `unit` are text; `raw` is the number itself (for CSV, charts)."""
+
+    path: str
+    title: str
+    value: str
+    unit: str
+    raw: float | None
+    basis: str
+    interval: str
+    n: int
+    left_out: tuple[tuple[str, int], ...]
+    flags: tuple[tuple[str, int], ...]
+    definition: Definition
+    rows: int
+    href: str | None
+    figure: Figure | Spread
+
+
+def shown(figure: Figure | Spread, path: str, href: Callable[[str], str] | None = None, title: str = "") -> Shown:
+    """The figure in words. `href` makes the address of the rows of a path."""
+    definition = defined(figure.definition, figure.definition_version)
+    raw = figure.median if isinstance(figure, Spread) else figure.value
+    value, unit = quantity(raw, figure.unit)
+    if isinstance(figure, Figure) and raw is None and _is_small_rate(figure):
+        value, unit = f"{number(figure.numerator)} of {number(figure.denominator)}", ""
+    rows = len(figure.rows)
+    return Shown(
+        path=path, title=title or definition.title, value=value, unit=unit, raw=raw, basis=_basis(figure),
+        interval=_interval(figure), n=figure.n, definition=definition, rows=rows, figure=figure,
+        left_out=tuple((words(reason), many) for reason, many in figure.excluded.items() if many),
+        flags=tuple((words(flag), many) for flag, many in figure.flags.items() if many),
+        href=href(path) if href is not None and rows else None,
+    )
+
+
+def _is_small_rate(figure: Figure) -> bool:
+    return figure.unit == "share" and bool(figure.denominator) and figure.n < SMALL and figure.denominator == figure.n
+
+
+def _basis(figure: Figure | Spread) -> str:
+    """What the value rests on, in words."""
+    if isinstance(figure, Spread):
+        return _spread_basis(figure)
+    if figure.denominator is None:
+        return f"n {number(figure.n)}" if figure.n else ""
+    if not figure.denominator:
+        return "nothing to divide by in this period"
+    if _is_small_rate(figure):
+        return "too few for a rate (under ten)"
+    counted = figure.denominator == figure.n
+    digits = 0 if counted or figure.denominator >= 100 else 1
+    unit = "" if counted else " min"
+    text = f"{number(figure.numerator, digits)} of {number(figure.denominator, digits)}{unit}"
+    return text if counted or not figure.n else f"{text} · n {number(figure.n)}"
+
+
+def _spread_basis(figure: Spread) -> str:
+    if figure.n == 0:
+        return "none in this period"
+    if figure.p90 is None:
+        return f"median of {number(figure.n)}; too few for more"
+    p90, unit = quantity(figure.p90, figure.unit)
+    return f"median; 90 % within {p90} {unit} · n {number(figure.n)}"
+
+
+def _interval(figure: Figure | Spread) -> str:
+    limits: Interval | None = figure.mean_interval if isinstance(figure, Spread) else figure.interval
+    if limits is None:
+        return ""
+    low, unit = quantity(limits[0], figure.unit)
+    high, _ = quantity(limits[1], figure.unit)
+    if isinstance(figure, Spread):
+        mean, _ = quantity(figure.mean, figure.unit)
+        return f"mean {mean} {unit} (95 %: {low} to {high})"
+    return f"95 %: {low} to {high} {unit}"
+
+
+def left_out_in_words(one: Shown) -> str:
+    """`3 idle, 2 walk-in`, or a dash."""
+    return ", ".join(f"{number(many)} {reason}" for reason, many in one.left_out) or NOTHING
+
+
+def rows_in_words(one: Shown) -> str:
+    """`142 rows`."""
+    return count(one.rows, "row")

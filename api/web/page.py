@@ -1,0 +1,160 @@
+"""Every page is made here: `render` puts a template into the frame (navigation, pickers, lag, print) or, when the
+address asks for it, gives one of the page's tables as CSV.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, current_app, g, render_template, request, url_for
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+from api.auth import policy
+from api.auth.keys import Principal
+from api.http.access import note_export
+from api.http.context import wired
+from api.http.problems import Problem, not_found, pointers
+from api.web.address import View, clinics_seen, link
+from api.web.figures import Shown
+from api.web.tables import Table, csv_response, sorted_by
+from api.web.wording import day, moment
+from projections.metrics.definitions import Definition
+
+__all__ = ["NavItem", "lag_seconds", "may", "navigation", "render"]
+
+LAG_TOLD_SECONDS = 5.0
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """A way to a page. It shows where the page exists and the reader's role may open it."""
+
+    label: str
+    operation: str
+
+
+NAVIGATION: tuple[tuple[str, tuple[NavItem, ...]], ...] = (
+    ("The day", (
+        NavItem("Today", "web_today.show"),
+        NavItem("Schedule", "web_schedule.index"),
+        NavItem("Patients", "web_patients.find"),
+        NavItem("Boosters", "web_boosters.show"),
+    )),
+    ("How it goes", (
+        NavItem("Clinics", "web_clinics.show"),
+        NavItem("Utilization", "web_utilization.show"),
+        NavItem("Outcomes", "web_outcomes.show"),
+        NavItem("Safety", "web_safety.show"),
+        NavItem("Funnel", "web_funnel.show"),
+    )),
+    ("To look up", (
+        NavItem("Glossary", "web_glossary.show"),
+    )),
+)  # fmt: skip
+
+
+class _TableSchema(Schema):
+    """What every page understands beside its question."""
+
+    class Meta:
+        """The page reads the rest."""
+
+        unknown = EXCLUDE
+
+    format = fields.String(validate=validate.OneOf(["csv"]))
+    table = fields.String(validate=validate.Length(max=60))
+    sort = fields.String(validate=validate.Length(max=60))
+
+
+def reader() -> Principal | None:
+    """Who reads the page; None before anybody has signed in."""
+    found: Principal | None = g.get("principal")
+    return found
+
+
+def may(operation: str) -> bool:
+    """Whether the page exists and the reader's role may open it."""
+    if operation not in current_app.view_functions:
+        return False
+    if operation in policy.PUBLIC:
+        return True
+    who, permit = reader(), policy.POLICY.get(operation)
+    return who is not None and permit is not None and policy.allows(permit, who.role, who.scopes)
+
+
+def navigation(active: str) -> list[tuple[str, list[tuple[NavItem, str, bool]]]]:
+    """The groups of the navigation with what the reader may open: (item, address, whether it is this page)."""
+    shown = [
+        (group, [(item, _keeping(url_for(item.operation)), item.operation == active)
+                 for item in items if may(item.operation)])
+        for group, items in NAVIGATION
+    ]  # fmt: skip
+    return [(group, items) for group, items in shown if items]
+
+
+def _keeping(path: str) -> str:
+    """From page to page the question stays: clinics, period, as of, known at."""
+    return link(path) if reader() is not None else path
+
+
+def lag_seconds() -> float:
+    """How far the read side is behind the log: the oldest event not yet in a view."""
+    return max((one.lag_seconds for one in wired().read_side.engine.status()), default=0.0)
+
+
+def render(
+    template: str, *, title: str, active: str, view: View | None = None, tables: Sequence[Table] = (),
+    figures: Sequence[Shown] = (), lede: str = "", status: int = 200, **context: Any,
+) -> Response:  # fmt: skip
+    """The page. `active` is its operation; `view` gives it the pickers; `figures` are explained in print.
+
+    With `?format=csv&table=<name>` the answer is that table of `tables` instead (the first without a name), in the
+    order of `?sort=`. Raises `Problem` 422, the 404 for a table that this page has not.
+    """
+    asked = _asked()
+    tables = [sorted_by(one, asked.get("sort")) for one in tables]
+    if asked.get("format") == "csv":
+        return _as_csv(tables, asked.get("table"), active)
+    html = render_template(
+        template, title=title, lede=lede, active=active, view=view, tables={one.name: one for one in tables},
+        figures=figures, notes=_notes(figures), **frame(active), **context,
+    )
+    return current_app.response_class(html, status=status, mimetype="text/html")
+
+
+def frame(active: str) -> dict[str, Any]:
+    """What the base template needs on every page, also on an error's."""
+    who = reader()
+    clinics = clinics_seen() if who is not None else []
+    theme = request.cookies.get("theme")
+    now = wired().services.clock.now()
+    return {
+        "navigation": navigation(active), "who": who, "fictional": any(one.fictional for one in clinics),
+        "theme": theme if theme in THEMES else "", "lag": lag_seconds() if who is not None else 0.0,
+        "lag_told": LAG_TOLD_SECONDS, "may": may, "printed": moment(now, clinics[0].timezone if clinics else "UTC"),
+    }
+
+
+def _asked() -> dict[str, str]:
+    try:
+        return dict(_TableSchema().load(request.args.to_dict()))
+    except ValidationError as error:
+        found = list(pointers(error.messages))
+        raise Problem(422, "invalid-request", "The address asks for something that cannot be.", errors=found) from error
+
+
+def _as_csv(tables: Sequence[Table], name: str | None, active: str) -> Response:
+    table = next((one for one in tables if name in (None, one.name)), None)
+    if table is None:
+        raise not_found()
+    note_export(f"{active}.{table.name}", len(table.rows))
+    today = day(wired().services.clock.now().date()).replace(" ", "-")
+    return csv_response(table, f"anodyne-{active.removeprefix('web_').partition('.')[0]}-{table.name}-{today}")
+
+
+def _notes(figures: Sequence[Shown]) -> list[Definition]:
+    """The definitions of the page's figures, each once: what the print view ends with."""
+    return list({one.definition.name: one.definition for one in figures}.values())

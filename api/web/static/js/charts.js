@@ -1,0 +1,120 @@
+// Draws each figure's specification with Vega, interpreted (no eval), as SVG, in the colours of the tokens.
+// Where this does not run, the open tables are the charts.
+"use strict";
+(() => {
+  const token = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+
+  // "@series-1" is the token --series-1.
+  const coloured = (value) => {
+    if (typeof value === "string") return value.startsWith("@") ? token(value.slice(1)) : value;
+    if (Array.isArray(value)) return value.map(coloured);
+    if (value && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, coloured(inner)]));
+    }
+    return value;
+  };
+
+  const look = () => {
+    const font = token("font");
+    const series = [1, 2, 3, 4, 5, 6].map((at) => token("series-" + at));
+    const small = { labelFont: font, titleFont: font, labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500 };
+    return {
+      background: "transparent", font, aria: false, padding: { left: 0, right: 4, top: 4, bottom: 0 },
+      view: { stroke: null }, range: { category: series },
+      axis: { ...small, labelColor: token("ink-3"), titleColor: token("ink-3"), gridColor: token("grid"),
+              domainColor: token("rule-2"), tickColor: token("rule-2"), labelPadding: 6, tickSize: 4 },
+      axisY: { domain: false, ticks: false, titleAngle: 0, titleAlign: "left", titleY: -8, titleX: -24 },
+      axisX: { grid: false },
+      legend: { ...small, labelColor: token("ink-2"), titleColor: token("ink-3"), offset: 4 },
+      text: { font, fontSize: 12, fill: token("ink-2") }, rule: { color: token("rule-2") },
+      bar: { color: series[0] }, line: { color: series[0] }, point: { color: series[0] }, area: { color: token("band") },
+    };
+  };
+
+  // Our own tooltip: text only, styled by a class, no style sheet of Vega's.
+  const tip = document.createElement("div");
+  tip.className = "chart-tip";
+  tip.hidden = true;
+  tip.setAttribute("aria-hidden", "true");
+  document.body.append(tip);
+  const tell = (handler, event, item, value) => {
+    if (value === null || value === undefined || value === "") {
+      tip.hidden = true;
+      return;
+    }
+    tip.textContent = typeof value === "object"
+      ? Object.entries(value).map(([name, inner]) => `${name}: ${inner}`).join("\n") : String(value);
+    tip.hidden = false;
+    const width = tip.offsetWidth;
+    tip.style.left = Math.min(event.clientX + 12, document.documentElement.clientWidth - width - 8) + "px";
+    tip.style.top = event.clientY + 16 + "px";
+  };
+
+  const drawn = new Map();
+
+  const draw = (figure) => {
+    const canvas = figure.querySelector(".canvas");
+    const given = JSON.parse(figure.querySelector(".spec").textContent);
+    canvas.hidden = false;
+    const width = canvas.clientWidth;
+    if (!width) return;
+    const spec = coloured({
+      $schema: "https://vega.github.io/schema/vega-lite/v6.json",
+      width: Math.max(width, 240), height: Number(canvas.dataset.height), autosize: { type: "fit", contains: "padding" },
+      ...given,
+    });
+    const compiled = vegaLite.compile(spec, { config: look() }).spec;
+    if (drawn.has(figure)) drawn.get(figure).view.finalize();
+    const runtime = vega.parse(compiled, null, { ast: true });
+    const view = new vega.View(runtime, {
+      expr: vega.expressionInterpreter, renderer: "svg", container: canvas, hover: true, tooltip: tell,
+      logLevel: vega.Error, loader: { load: () => Promise.reject(new Error("nothing is loaded")), sanitize: () => Promise.reject(new Error("no links")) },
+    });
+    view.run();
+    drawn.set(figure, { view, width });
+    figure.dataset.drawn = "yes";
+  };
+
+  const all = () => document.querySelectorAll("figure.chart");
+  const again = () => { for (const figure of all()) draw(figure); };
+
+  for (const figure of all()) {
+    const data = figure.querySelector(".data");
+    try {
+      draw(figure);
+      if (data) data.open = false;
+    } catch (error) {
+      figure.querySelector(".canvas").hidden = true;
+      console.error("chart", figure.dataset.chart, error);
+    }
+  }
+
+  let waiting = 0;
+  const resized = new ResizeObserver(() => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      for (const figure of all()) {
+        const known = drawn.get(figure);
+        if (known && Math.abs(known.width - figure.querySelector(".canvas").clientWidth) > 2) draw(figure);
+      }
+    }, 120);
+  });
+  for (const figure of all()) resized.observe(figure);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+
+  // On paper: light, and every table open.
+  const root = document.documentElement;
+  let before = null;
+  window.addEventListener("beforeprint", () => {
+    before = { theme: root.dataset.theme, open: [...document.querySelectorAll("details.data")].map((one) => [one, one.open]) };
+    root.dataset.theme = "light";
+    for (const [one] of before.open) one.open = true;
+    again();
+  });
+  window.addEventListener("afterprint", () => {
+    if (!before) return;
+    if (before.theme === undefined) delete root.dataset.theme; else root.dataset.theme = before.theme;
+    for (const [one, open] of before.open) one.open = open;
+    again();
+  });
+})();

@@ -1,0 +1,91 @@
+"""Utilization: how rooms and time are used, who came, how punctually."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import Blueprint, Response
+
+from api.reports import ask
+from api.web.address import Rows, View, view
+from api.web.charts import utilization as charts
+from api.web.figures import Shown, shown
+from api.web.page import render
+from api.web.tables import Cell, Column, Table, cell, figure_cell, figure_table
+from api.web.wording import words
+from projections.metrics.definitions import current
+from projections.utilization import UtilizationReport
+
+blueprint = Blueprint("web_utilization", __name__)
+
+ROOMS = (
+    "scheduled_utilization", "actual_utilization", "prime_time_utilization", "overtime_minutes", "turnover",
+    "open_minutes", "booked_minutes", "occupied_minutes", "overbooked_minutes", "booked_outside_open_minutes",
+)  # fmt: skip
+ATTENDANCE = ("no_show_rate", "late_cancellation_rate", "arrived_not_infused", "refill", "lead_time")
+PUNCTUALITY = ("on_time", "wait", "drug_start_delay")
+TITLES = {"late_cancellation_rate": "Late cancellations", "refill": "Freed time refilled"}
+
+
+def figures_of(report: UtilizationReport, rows: Rows, at: str = "together") -> dict[str, Shown]:
+    """The report's single figures by name: of all clinics together, or of the one at `by_clinic.<id>`."""
+    whole = report.together if at == "together" else report.by_clinic[at.partition(".")[2]]
+    named = [
+        *((f"rooms.{name}", getattr(whole.rooms, name)) for name in ROOMS),
+        *((f"attendance.{name}", getattr(whole.attendance, name)) for name in (*ATTENDANCE, *PUNCTUALITY)),
+    ]
+    return {
+        path.partition(".")[2]: shown(figure, f"{at}.{path}", rows, TITLES.get(path.partition(".")[2], ""))
+        for path, figure in named
+    }
+
+
+@blueprint.get("/utilization")
+def show() -> Response:
+    """Room time, attendance and punctuality of the clinics asked for."""
+    asked = view()
+    report = cast(UtilizationReport, ask("utilization", asked.question))
+    rows = asked.rows("utilization")
+    together = figures_of(report, rows)
+    pictures = [charts.time_of_day(report.together.rooms), charts.week(report.together.rooms),
+                charts.days(report.together.rooms), charts.phases(report.together.rooms)]
+    third = _third_next(report, asked, rows)
+    reasons = _not_infused(report, rows)
+    everything = figure_table("figures", "All figures of this page", together.values())
+    return render(
+        "utilization.html", title="Utilization", active="web_utilization.show", view=asked,
+        lede="How rooms and time are used, who came, and how punctually.",
+        tables=[everything, third, reasons, *(one.table for one in pictures)], figures=list(together.values()),
+        together=together, charts={one.name: one for one in pictures}, visits=report.visits, bookings=report.bookings,
+    )
+
+
+def _third_next(report: UtilizationReport, asked: View, rows: Rows) -> Table:
+    definition = current("third_next_available")
+    return Table(
+        name="third-next-available", title=definition.title,
+        columns=(Column("clinic", "Clinic"), Column("days", "Days", numeric=True, definition=definition)),
+        rows=tuple(
+            (cell(asked.clinic(clinic).name), _days(shown(figure, f"third_next_available.{clinic}", rows)))
+            for clinic, figure in report.third_next_available.items()
+        ),
+    )  # fmt: skip
+
+
+def _days(one: Shown) -> Cell:
+    if one.raw is None:
+        return Cell(text="none within 60 days", value=None)
+    return figure_cell(one)
+
+
+def _not_infused(report: UtilizationReport, rows: Rows) -> Table:
+    found = report.together.attendance.not_infused_by_reason
+    return Table(
+        name="not-infused", title="Arrived, not infused: why",
+        columns=(Column("reason", "Reason"), Column("visits", "Visits", numeric=True)),
+        rows=tuple(
+            (cell(words(reason)), cell(
+                figure.numerator, href=rows(f"together.attendance.not_infused_by_reason.{reason}")))
+            for reason, figure in found.items()
+        ), empty="Everybody who arrived for an infusion in this period got one.",
+    )  # fmt: skip
