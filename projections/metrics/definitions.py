@@ -22,6 +22,8 @@ def _of(name: str, title: str, unit: str, text: str, formula: str, version: int 
     return Definition(name=name, version=version, title=title, unit=unit, text=text, formula=formula)
 
 
+_OCCUPIED_2 = " Occupied as in version 2 of occupied_minutes."
+
 ROOMS = (
     _of("open_minutes", "Open room-minutes", "minutes",
         "Minutes in which rooms in service could be used, on clinic-local days of true length.",
@@ -31,19 +33,23 @@ ROOMS = (
         "each minute of a room once, inside opening.",
         "sum over rooms of |union of live bookings within open|"),
     _of("occupied_minutes", "Occupied room-minutes", "minutes",
-        "From roomed (or moved into the room) to RoomReleased, up to as_of. A visit whose room was never released "
-        "counts until the clinic's next closing, or as_of if sooner, and is flagged unclosed.",
-        "sum over rooms of |union of stays|"),
+        "From roomed (or moved into the room) to RoomReleased, up to as_of. A stay whose room was never released is "
+        "flagged unclosed and ends at the first of: as_of; the next patient roomed in (or moved into) that room; the "
+        "clinic's closing, which is the end of the opening in which the patient was roomed or, for one roomed while "
+        "it was closed, of the next opening that begins on that local day; after the day's last closing, the visit's "
+        "ending, or local midnight without one. But not before the visit's last step on record (drug started, paused, "
+        "resumed or finally stopped, a recovery score, the visit's ending), up to as_of.",
+        "sum over rooms of |union of stays|", version=2),
     _of("scheduled_utilization", "Scheduled utilization", "share",
         "Of the open room-minutes of the whole period, the share that is booked.", "booked_minutes / open_minutes"),
     _of("actual_utilization", "Actual utilization", "share",
-        "Of the open room-minutes up to as_of, the share in which a room was occupied.",
-        "|occupied within open| / open minutes before as_of"),
+        "Of the open room-minutes up to as_of, the share in which a room was occupied." + _OCCUPIED_2,
+        "|occupied within open| / open minutes before as_of", version=2),
     _of("prime_time_utilization", "Prime-time utilization", "share",
-        "Actual utilization within the clinic's declared prime time.",
-        "|occupied within open and prime| / |open and prime| before as_of"),
-    _of("overtime_minutes", "Overtime", "minutes", "Occupied room-minutes outside opening.",
-        "|occupied - open|"),
+        "Actual utilization within the clinic's declared prime time." + _OCCUPIED_2,
+        "|occupied within open and prime| / |open and prime| before as_of", version=2),
+    _of("overtime_minutes", "Overtime", "minutes", "Occupied room-minutes outside opening." + _OCCUPIED_2,
+        "|occupied - open|", version=2),
     _of("overbooked_minutes", "Overbooked minutes", "minutes",
         "Minutes of a room booked more than once: what the bookings add up to beyond their union.",
         "sum over rooms of (sum of live bookings - |union of live bookings|)"),
@@ -52,17 +58,17 @@ ROOMS = (
     _of("occupancy_by_time", "Rooms busy by time of day", "rooms",
         "Mean number of rooms occupied in each quarter hour of the clinic's clock over days with any opening, as far "
         "as they lie before as_of; a quarter hour that a clock change removed or doubled counts as often as it "
-        "existed. Over several clinics: the sum of their means. Beside it the mean number of rooms open.",
-        "occupied minutes in the bin / minutes for which the bin existed"),
+        "existed. Over several clinics: the sum of their means. Beside it the mean number of rooms open." + _OCCUPIED_2,
+        "occupied minutes in the bin / minutes for which the bin existed", version=2),
     _of("weekday_hour", "Utilization by weekday and hour", "share",
-        "Actual utilization of each hour of the week by the clinic's clock.",
-        "|occupied within open in the hour| / open minutes of the hour before as_of"),
+        "Actual utilization of each hour of the week by the clinic's clock." + _OCCUPIED_2,
+        "|occupied within open in the hour| / open minutes of the hour before as_of", version=2),
     _of("phase_share", "What rooms are occupied with", "share",
         "Shares of the occupied minutes: preparing (roomed to drug start, or to the end without one), infusing, "
         "paused, recovering (drug stop to ready), waiting for driver (ready to the visit's end), cleaning (end to "
         "RoomReleased). Ready = first recovery score of the protocol's scale at its discharge minimum, not before "
-        "the protocol's monitoring minutes after drug stop.",
-        "minutes of the phase / minutes of all phases"),
+        "the protocol's monitoring minutes after drug stop." + _OCCUPIED_2,
+        "minutes of the phase / minutes of all phases", version=2),
     _of("turnover", "Turnover", "minutes",
         "From RoomReleased to the next patient roomed in that room on the same local day. Over 60 minutes the room "
         "was idle: left out and counted.",
@@ -261,8 +267,16 @@ SUPERSEDED = (
         "instruments asked from 12 h before to 48 h after the due time. Left out: superseded by a new infusion, "
         "pending (48 h not over).",
         "answered / due"),
+    _of("occupied_minutes", "Occupied room-minutes", "minutes",
+        "From roomed (or moved into the room) to RoomReleased, up to as_of. A visit whose room was never released "
+        "counts until the clinic's next closing, or as_of if sooner, and is flagged unclosed.",
+        "sum over rooms of |union of stays|"),
+    *(
+        msgspec.structs.replace(one, version=1, text=one.text.removesuffix(_OCCUPIED_2))
+        for one in ROOMS if one.text.endswith(_OCCUPIED_2)
+    ),
 )
-"""What figures of earlier reports were made by."""
+"""What figures of earlier reports were made by, in the words of their time."""
 
 DEFINITIONS: tuple[Definition, ...] = (
     *SUPERSEDED, *ROOMS, *PUNCTUALITY, *ATTENDANCE, *RELIEF, *PATH, *BOOSTERS, *SAFETY,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 
 import msgspec
@@ -14,7 +14,8 @@ from projections.metrics.bookings import Slot
 from projections.metrics.calendar import BINS, ClinicCalendar, Period, bins, day_span, local_date, period_span
 from projections.metrics.figures import Figure, Spread, amount, quotient, spread
 from projections.metrics.intervals import Span, clipped, intersection, length, union
-from projections.metrics.visits import PHASES, Occupied, Visit, occupied, phases
+from projections.metrics.occupied import PHASES, Occupied, occupied, phases
+from projections.metrics.visits import Visit
 
 IDLE = 60 * MINUTE
 
@@ -65,11 +66,10 @@ def tally_rooms(
     """One clinic's room time. `visits` and `slots` may reach beyond the period: they are clipped to it."""
     span = period_span(calendar.timezone, period)
     elapsed = (span[0], max(span[0], min(span[1], as_of_us)))
-    wider = Period(date.fromordinal(period.first.toordinal() - 2), date.fromordinal(period.last.toordinal() + 2))
-    ends = [end for _, end in calendar.open_spans(wider)]
-    stays = [one for visit in visits for one in occupied(visit, ends, as_of_us)]
+    wider = Period(period.first - timedelta(days=3), period.last + timedelta(days=2))
     tally = RoomTally(days={day: DayTally() for day in period.days()})
     opening, prime = calendar.open_spans(wider), calendar.open_spans(wider, prime=True)
+    stays = occupied(visits, calendar.timezone, opening, as_of_us)
     by_room: dict[str, list[Occupied]] = defaultdict(list)
     for stay in stays:
         by_room[stay.room].append(stay)
@@ -161,7 +161,10 @@ def _tally_turnover(tally: RoomTally, calendar: ClinicCalendar, stays: list[Occu
 def _tally_existed(
     tally: RoomTally, calendar: ClinicCalendar, period: Period, opening: Sequence[Span], elapsed: Span
 ) -> None:
-    opened_on = {local_date(calendar.timezone, start) for start, _ in opening}
+    opened_on = {
+        day for start, end in opening
+        for day in Period(local_date(calendar.timezone, start), local_date(calendar.timezone, end - 1)).days()
+    }  # fmt: skip
     for day in period.days():
         if day in opened_on:
             whole = clipped([day_span(calendar.timezone, day)], elapsed)

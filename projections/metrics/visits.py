@@ -1,20 +1,18 @@
-"""A visit, folded from its steps: the room's stays, the drug's run, the phases, how it ended."""
+"""A visit, folded from its steps: the room's stays, the drug's run, how it ended."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import msgspec
 
 from projections.facts.encoding import DAY, MINUTE
-from projections.metrics.calendar import ClinicCalendar, Period
-from projections.metrics.intervals import Span, clipped, length
+from projections.metrics.calendar import ClinicCalendar
+from projections.metrics.intervals import Span
 
 ENDINGS = frozenset({"discharged", "left_against_advice", "transferred", "not_infused", "died"})
 INFUSION_KINDS = frozenset({"trial", "series", "booster", "re_induction"})
-PHASES = ("preparing", "infusing", "paused", "recovering", "waiting_for_driver", "cleaning")
 
 
 class Stay(msgspec.Struct, frozen=True):
@@ -34,7 +32,8 @@ class Recovery(msgspec.Struct, frozen=True):
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
-    """One visit as of a moment; what has not happened is None. `run` is the drug's run: (from, what)."""
+    """One visit as of a moment; what has not happened is None. `run` is the drug's run: (from, what); `last_us` the
+    last of its steps."""
 
     infusion: str
     clinic: str
@@ -53,6 +52,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     ending: str | None = None
     reason: str | None = None
     released_us: int | None = None
+    last_us: int = 0
     facts: tuple[str, ...] = ()
     fact: str = ""
 
@@ -96,7 +96,8 @@ def _visit(infusion: str, rows: list[Mapping[str, Any]]) -> Visit | None:
             Recovery(row["at_us"], row["scale"], row["score"]) for row in rows if row["kind"] == "recovery"
         ),
         ended_us=_at(ending), ending=ending["kind"] if ending else None, reason=ending["reason"] if ending else None,
-        released_us=_at(released), facts=tuple(row["fact_id"] for row in rows), fact=arrived["fact_id"],
+        released_us=_at(released), last_us=rows[-1]["at_us"],
+        facts=tuple(row["fact_id"] for row in rows), fact=arrived["fact_id"],
     )  # fmt: skip
 
 
@@ -130,28 +131,6 @@ def _run(rows: Sequence[Mapping[str, Any]]) -> Iterable[tuple[int, str]]:
                 return
 
 
-class Occupied(msgspec.Struct, frozen=True):
-    """A stay with its end settled: as recorded, or cut at closing or as_of and then `unclosed`."""
-
-    visit: Visit
-    room: str
-    from_us: int
-    until_us: int
-    unclosed: bool
-
-
-def occupied(visit: Visit, closings: Sequence[int], as_of_us: int) -> list[Occupied]:
-    """The visit's stays; one that was never released ends at the clinic's next closing, or at `as_of` if sooner."""
-    found = []
-    for stay in visit.stays:
-        until, unclosed = stay.until_us, False
-        if until is None:
-            closing = next((us for us in closings if us > stay.from_us), as_of_us)
-            until, unclosed = min(as_of_us, closing), True
-        found.append(Occupied(visit, stay.room, stay.from_us, until, unclosed))
-    return found
-
-
 def ready_us(visit: Visit, calendar: ClinicCalendar) -> int | None:
     """When the patient could have left: see the definition of `phase_share`."""
     if visit.stopped_us is None:
@@ -167,34 +146,9 @@ def ready_us(visit: Visit, calendar: ClinicCalendar) -> int | None:
     return None
 
 
-def phases(visit: Visit, stays: Sequence[Occupied], calendar: ClinicCalendar, within: Span) -> dict[str, int]:
-    """Microseconds of the visit's occupied time in each phase, inside `within`."""
-    if not stays:
-        return {}
-    start, end = stays[0].from_us, stays[-1].until_us
-    ended = visit.ended_us
-    turns = [(start, "preparing"), *((us, what) for us, what in visit.run if ended is None or us < ended)]
-    ready = ready_us(visit, calendar)
-    if ready is not None and (ended is None or ready < ended):
-        turns.append((ready, "waiting_for_driver"))
-    if ended is not None:
-        turns.append((ended, "cleaning"))
-    found = dict.fromkeys(PHASES, 0)
-    for (begins, what), (ends, _) in pairwise([*turns, (end, "")]):
-        low, high = max(begins, start), min(ends, end)
-        if low < high:
-            found[what] += length(clipped([(low, high)], within))
-    return found
-
-
 def counted_in(visit: Visit, calendar: ClinicCalendar, span: Span) -> bool:
     """Whether the visit counts in the period whose local days make `span`."""
     return visit.day_us is not None and span[0] <= visit.day_us < span[1]
-
-
-def closings(calendar: ClinicCalendar, period: Period) -> list[int]:
-    """When the clinic closes, ascending, through two days after the period."""
-    return [end for _, end in calendar.open_spans(period)]
 
 
 LONGEST_VISIT = 2 * DAY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -19,6 +19,12 @@ ENDS = {
     "infusion.patient_discharged.v1", "infusion.left_against_advice.v1", "infusion.transferred_to_hospital.v1",
     "infusion.visit_ended_without_infusion.v1", "infusion.died_in_care.v1",
 }  # fmt: skip
+ROOMED = {"infusion.patient_roomed.v1", "infusion.patient_moved_room.v1"}
+PROOFS = ENDS | {
+    "infusion.started.v1", "infusion.paused.v1", "infusion.resumed.v1", "infusion.given.v1",
+    "infusion.recovery_assessed.v1",
+}  # fmt: skip
+"""Steps that show the patient still there."""
 
 
 class Entry:
@@ -54,12 +60,19 @@ class Clinic:
         self.own = [one for one in known if one.stream == clinic]
         self.known = [one for one in known if one.clinic == clinic and one.stream != clinic]
         self.zone = ZoneInfo(next(one.event.timezone for one in self.own if one.name == "clinic.opened.v1"))
-        self.rooms = [one.event.room_id for one in self.own if one.name == "clinic.room_added.v1"]
+        self.rooms = {one.event.room_id: one.at for one in self.own if one.name == "clinic.room_added.v1"}
+        self.retired = {one.event.room_id: one.at for one in self.own if one.name == "clinic.room_retired.v1"}
         self.minutes = list(self._minutes(first, last))
         self.within = set(self.minutes)
-        self.open = {(room, at) for at in self.minutes for room in self.rooms if self._is_open(room, at, "hours")}
-        self.prime = {(room, at) for room, at in self.open if self._is_open(room, at, "prime")}
+        wider = list(self._minutes(first - timedelta(days=4), last + timedelta(days=4)))
+        self.clinic_open = self._clinic_open(wider, "hours")
+        prime = self._clinic_open(wider, "prime")
+        self.open = {(room, at) for at in self.minutes if at in self.clinic_open for room in self._usable(at)}
+        self.prime = {(room, at) for room, at in self.open if at in prime}
         self.visits = self._visits()
+        self.roomed = [
+            (one.event.room_id, one.at) for visit in self.visits for one in visit["steps"] if one.name in ROOMED
+        ]
         self.slots = self._slots()
 
     def _minutes(self, first: date, last: date) -> Iterator[datetime]:
@@ -69,18 +82,30 @@ class Clinic:
                 yield at
             at += MINUTE
 
-    def _is_open(self, room: UUID, at: datetime, which: str) -> bool:
-        local = at.astimezone(self.zone)
-        hours = [one.event for one in self.own if one.name == "clinic.opening_hours_set.v1"]
-        hours = [one for one in hours if one.effective_from <= local.date()]
-        if not hours:
-            return False
-        for closure in (one.event for one in self.own if one.name == "clinic.closure_declared.v1"):
-            if closure.room_id in (None, room) and closure.starts_at <= at < closure.ends_at:
-                return False
-        spans = getattr(hours[-1], which)
-        clock = local.time().replace(tzinfo=None)
-        return any(one.weekday == local.isoweekday() and one.opens <= clock < one.closes for one in spans)
+    def _clinic_open(self, minutes: list[datetime], which: str) -> set[datetime]:
+        """The minutes in which the clinic is open (or in its prime time), by the latest time its clock has shown."""
+        said = [one.event for one in self.own if one.name == "clinic.opening_hours_set.v1"]
+        closures = [one.event for one in self.own if one.name == "clinic.closure_declared.v1"]
+        whole = [(one.starts_at, one.ends_at) for one in closures if one.room_id is None]
+        found, shown = set(), minutes[0].astimezone(self.zone).replace(tzinfo=None)
+        for at in minutes:
+            shown = max(shown, at.astimezone(self.zone).replace(tzinfo=None))
+            in_force = [one for one in said if one.effective_from <= shown.date()][-1:]
+            spans = [span for one in in_force for span in getattr(one, which) if span.weekday == shown.isoweekday()]
+            clock, midnight = shown.time(), time(0)
+            inside = any(one.opens <= clock and (clock < one.closes or one.closes == midnight) for one in spans)
+            if inside and not any(starts <= at < ends for starts, ends in whole):
+                found.add(at)
+        return found
+
+    def _usable(self, at: datetime) -> list[UUID]:
+        """The rooms in service and not closed by themselves."""
+        closures = [one.event for one in self.own if one.name == "clinic.closure_declared.v1"]
+        return [
+            room for room, since in self.rooms.items()
+            if since <= at < self.retired.get(room, at + MINUTE)
+            and not any(one.room_id == room and one.starts_at <= at < one.ends_at for one in closures)
+        ]  # fmt: skip
 
     # --- visits ------------------------------------------------------------------------------------
 
@@ -99,34 +124,38 @@ class Clinic:
                 visits.append({"steps": own, "first": first, "fact": f"v{begun.record.position}"})
         return visits
 
-    def closes_after(self, at: datetime) -> datetime:
-        """The next minute that is not open after one that is."""
+    def closes_on(self, at: datetime, visit: dict[str, Any]) -> datetime:
+        """When the opening ends that `at` lies in, or that begins later that local day; else the visit's ending, else
+        that local midnight."""
         day = at.astimezone(self.zone).date()
-        was = False
-        for minute in self._minutes(day - timedelta(days=2), day + timedelta(days=2)):
-            now = any(self._is_clinic_open(minute) for _ in (1,))
-            if was and not now and minute > at:
-                return minute
-            was = now
-        return self.as_of
-
-    def _is_clinic_open(self, at: datetime) -> bool:
-        return self._is_open(UUID(int=0), at, "hours")
+        while at not in self.clinic_open:
+            at += MINUTE
+            if at.astimezone(self.zone).date() != day:
+                return next((one.at for one in visit["steps"] if one.name in ENDS), at)
+        while at in self.clinic_open:
+            at += MINUTE
+        return at
 
     def stays(self, visit: dict[str, Any]) -> list[tuple[UUID, datetime, datetime]]:
         """Room, from, until."""
         room, since, found = None, None, []
         for one in visit["steps"]:
-            if one.name == "infusion.patient_roomed.v1":
+            if one.name in ROOMED:
                 if room is not None:
                     found.append((room, since, one.at))
                 room, since = one.event.room_id, one.at
             elif one.name == "infusion.room_released.v1" and room is not None:
                 found.append((room, since, one.at))
                 room = None
-        if room is not None:
-            found.append((room, since, min(self.as_of, self.closes_after(since))))
+        if room is not None and since is not None:
+            found.append((room, since, self._given_up(visit, room, since)))
         return found
+
+    def _given_up(self, visit: dict[str, Any], room: UUID, since: datetime) -> datetime:
+        """Where a stay ends whose room was never released."""
+        nexts = [at for other, at in self.roomed if other == room and at > since]
+        until = min([self.closes_on(since, visit), *nexts])
+        return min(self.as_of, max([until, *(one.at for one in visit["steps"] if one.name in PROOFS)]))
 
     def occupied(self) -> set[tuple[UUID, datetime]]:
         """(room, minute) pairs in which a patient or the cleaning had the room."""

@@ -19,6 +19,13 @@ from tests.support.histories import History, uid
 ZONES = ("America/New_York", "Europe/Berlin", "America/Phoenix")
 CLINIC, ROOM, PATIENT, SHEET, APPOINTMENT, VISIT, COURSE, DIARY, EFFECT, OTHER = range(1, 11)
 CONDITIONS = ("crps", "fibromyalgia", "migraine")
+ODD_HOURS = (
+    ((time(8, 7), time(12)), (time(13), time(17))),
+    ((time(0), time(6)), (time(14), time(0))),
+    ((time(1, 30), time(2, 15)), (time(2, 40), time(9))),
+    ((time(16), time(0)),),
+)
+"""(opens, closes) of a day; 00:00 closes at the day's end."""
 KINDS = ("nausea", "dizziness", "memory_deficits", "headache")
 
 
@@ -36,12 +43,18 @@ class Due:
 
 
 class Life:
-    """One seed's history. `first` is the first local day; every draw is from the seed."""
+    """One seed's history. `first` is the first local day; every draw is from the seed.
+
+    `odd`: open at night, over lunch closed, or around the hours that a clock change takes and doubles; visits at any
+    hour; patients moved from room to room; many rooms never released; a room retired.
+    """
 
     def __init__(
-        self, seed: int, *, clinics: int = 2, days: int = 12, first: date = date(2026, 3, 2), patients: int = 14
-    ) -> None:
+        self, seed: int, *, clinics: int = 2, days: int = 12, first: date = date(2026, 3, 2), patients: int = 14,
+        odd: bool = False,
+    ) -> None:  # fmt: skip
         self.random = random.Random(seed)
+        self.odd = random.Random(f"odd {seed}") if odd else None
         self.first, self.days = first, days
         self.clinics = [uid(number, CLINIC) for number in range(1, clinics + 1)]
         self.zones = {clinic: ZoneInfo(ZONES[index % len(ZONES)]) for index, clinic in enumerate(self.clinics)}
@@ -96,6 +109,9 @@ class Life:
                 for day in self.random.sample(range(1, 8), 5)
             )
             prime = tuple(OpeningSpan(weekday=one.weekday, opens=time(9), closes=time(12)) for one in spans)
+            if self.odd is not None:
+                spans, prime = self._odd_hours([one.weekday for one in spans])
+                self._retire(clinic)
             self.history.add(
                 "clinic.opening_hours_set.v1",
                 clinic,
@@ -122,6 +138,24 @@ class Life:
                     reason_code="staff_absence",
                     room_id=self.random.choice([None, self.rooms[clinic][0]]),
                 )
+
+    def _odd_hours(self, weekdays: list[int]) -> tuple[tuple[OpeningSpan, ...], tuple[OpeningSpan, ...]]:
+        """Hours that a careless reading of clocks gets wrong; the second of them is prime time."""
+        assert self.odd is not None
+        hours, prime = [], []
+        for weekday in weekdays:
+            spans = self.odd.choice(ODD_HOURS)
+            mine = [OpeningSpan(weekday=weekday, opens=opens, closes=closes) for opens, closes in spans]
+            hours += mine
+            prime.append(mine[-1])
+        return tuple(hours), tuple(prime)
+
+    def _retire(self, clinic: UUID) -> None:
+        assert self.odd is not None
+        if self.odd.random() < 0.3:
+            day = self.first + timedelta(days=self.odd.randrange(self.days))
+            at = self.local(clinic, day, self.odd.randint(0, 1_439))
+            self.add("clinic.room_retired.v1", clinic, at, clinic, room_id=self.rooms[clinic][1], reason_code="repair")
 
     def local(self, clinic: UUID, day: date, minute: int) -> datetime:
         """The UTC moment of a minute of a local day (elapsed from local midnight)."""
@@ -150,8 +184,10 @@ class Life:
 
     def _day(self, clinic: UUID, day: date) -> None:
         for room in self.rooms[clinic]:
-            minute = 420 + self.random.randint(0, 120)
-            while minute < 1_000:
+            minute, last = 420 + self.random.randint(0, 120), 1_000
+            if self.odd is not None:
+                minute, last = self.odd.randint(0, 600), 1_500
+            while minute < last:
                 if self.random.random() < 0.75:
                     self._booking(clinic, day, room, minute)
                 minute += self.random.randint(60, 260)
@@ -244,6 +280,13 @@ class Life:
             return
         step("patient_roomed", room_id=room)
         at += timedelta(minutes=draw.randint(5, 40))
+        kept = 0.93
+        if self.odd is not None:
+            kept = 0.6
+            if self.odd.random() < 0.2:
+                other = next(one for one in self.rooms[clinic] if one != room)
+                step("patient_moved_room", from_room_id=room, room_id=other, reason_code="defect")
+                room, at = other, at + timedelta(minutes=self.odd.randint(1, 20))
         if kind == "follow_up" or draw.random() < 0.08:
             step("visit_ended_without_infusion", reason_code=draw.choice(["vital_signs", "no_escort"]))
         else:
@@ -258,7 +301,7 @@ class Life:
             else:
                 step("transferred_to_hospital", reason_code="cardiac")
         at += timedelta(minutes=draw.randint(1, 20))
-        if draw.random() < 0.93:
+        if draw.random() < kept:
             step("room_released", room_id=room)
 
     def _drug(self, visit: UUID, clinic: UUID, patient: UUID, kind: str, at: datetime) -> datetime:
