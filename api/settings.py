@@ -60,6 +60,8 @@ class Settings:
     metrics_token: str | None = field(default=None, repr=False)
     metrics_dir: Path | None = None
     log_level: str = "INFO"
+    emergency_number: str = "911"
+    crisis_line: str = "988"
 
     @classmethod
     def from_environment(cls, env_file: Path | None = None) -> Settings:
@@ -100,6 +102,8 @@ class Settings:
             metrics_token=env.str("METRICS_TOKEN", "") or None,
             metrics_dir=Path(env.str("METRICS_DIR")) if env.str("METRICS_DIR", "") else None,
             log_level=env.str("LOG_LEVEL", "INFO"),
+            emergency_number=env.str("EMERGENCY_NUMBER", "911"),
+            crisis_line=env.str("CRISIS_LINE", "988"),
         )
         settings.check()
         return settings
@@ -124,6 +128,12 @@ class Settings:
             raise InsecureSettings("ANODYNE_DATABASE_URL (PostgreSQL) must be set in production")
         if self.allow_simulation:
             raise InsecureSettings("ANODYNE_ALLOW_SIMULATION must be off in production")
+
+    @property
+    def address(self) -> str:
+        """Where people reach us: what links in e-mails begin with."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+        return self.public_url or f"http://{host}:{self.port}"
 
     @property
     def key_prefix(self) -> str:

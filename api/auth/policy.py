@@ -15,7 +15,7 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-25.3"
+VERSION = "2026-11-25.5"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset",
@@ -31,7 +31,7 @@ SIGNING_IN = frozenset({
 
 PUBLIC |= SIGNING_IN
 
-LINKED: frozenset[str] = frozenset()
+LINKED: frozenset[str] = frozenset({"web_from_home.ask", "web_from_home.style"})
 """Pages opened by a token in their address: no session, and no form token (nothing that a browser sends by itself)."""
 
 
@@ -110,7 +110,9 @@ POLICY: Mapping[str, Permit] = dict([
     *_rows("infusions:read", READS_CHART, "show"),
     *_rows("diary:write", TREATS, """score_pain score_function score_mood score_cognition report_relief measure_weight
            report_side_effect schedule_follow_ups miss_follow_up acknowledge_alert amend_entry strike_entry"""),
+    *_rows("diary:write", MEETS, "make_link revoke_link"),
     *_rows("diary:read", READS_CHART, "show"),
+    *_rows("diary:read", MEETS | {"auditor"}, "links"),
     *_rows("cabinets:write", TREATS | {"manager"}, "receive"),
     *_rows("cabinets:write", TREATS, "draw waste break_vials explain_discrepancy"),
     *_rows("cabinets:read", READS_CABINET, "list show"),

@@ -22,8 +22,8 @@ from api.http.resources import (
     clinics,
     courses,
     dashboards,
-    diary,
     events,
+    home_links,
     infusions,
     patient_reads,
     projections,
@@ -33,12 +33,13 @@ from api.http.resources import (
 from api.http.scope import Origins
 from api.settings import Settings
 from api.web import app as web
+from api.web import from_home
 
 __all__ = ["create_app"]
 
 RESOURCES = (
-    clinics, staff, patient_reads, courses, appointments, infusions, diary, cabinets, dashboards, events, projections,
-    reference,
+    clinics, staff, patient_reads, courses, appointments, infusions, home_links, cabinets, dashboards, events,
+    projections, reference,
 )  # fmt: skip
 
 
@@ -93,6 +94,7 @@ def create_app(
     )
     _add_hooks(app, settings)
     _add_routes(app)
+    from_home.register(app, settings, services, read_side)
     problems.register(app)
     if settings.trusted_proxies:
         count = settings.trusted_proxies

@@ -17,7 +17,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from api.http.problems import Problem
 
-__all__ = ["Limiter", "limiter"]
+__all__ = ["Limiter", "Windows", "limiter", "windows_of"]
 
 EXTENSION = "anodyne-limiter"
 
@@ -63,11 +63,16 @@ class SharedWindows:
         return window.remaining if allowed else -1, window.reset_time - time.time()
 
 
+def windows_of(storage: str) -> Windows:
+    """Counters in memory, or wherever `storage` says."""
+    return MemoryWindows() if storage == "memory://" else SharedWindows(storage)
+
+
 class Limiter:
     """The three limits: per key or session, per address for wrong keys and for attempts to sign in."""
 
     def __init__(self, storage: str, limit: str, failure_limit: str, sign_in_limit: str) -> None:
-        self._windows: Windows = MemoryWindows() if storage == "memory://" else SharedWindows(storage)
+        self._windows = windows_of(storage)
         self._limit: RateLimitItem = parse(limit)
         self._failures: RateLimitItem = parse(failure_limit)
         self._sign_ins: RateLimitItem = parse(sign_in_limit)

@@ -18,6 +18,7 @@ from domain.diary.home_reports import (
     HomeAlertAcknowledged,
     HomeAlertEscalated,
     HomeAlertRaised,
+    RaiseHomeAlert,
     ReportSideEffectFromHome,
     SideEffectReportedFromHome,
 )
@@ -40,8 +41,8 @@ from domain.diary.state import Facts, State
 __all__ = [
     "AcknowledgeHomeAlert", "CognitionScored", "EscalateHomeAlert", "Facts", "FollowUpDue", "FollowUpMissed",
     "FollowUpSuperseded", "FunctionScored", "HomeAlertAcknowledged", "HomeAlertEscalated", "HomeAlertRaised",
-    "InfusionNoted", "MeasureWeight", "MissFollowUp", "MoodScored", "NoteInfusion", "PainScored", "ReliefReported",
-    "ReportRelief", "ReportSideEffectFromHome", "ScheduleFollowUps", "ScoreCognition", "ScoreFunction", "ScoreMood",
-    "ScorePain", "SideEffectReportedFromHome", "State", "UnnoteInfusion", "WeightMeasured", "answered", "decide",
-    "evolve", "initial",
+    "InfusionNoted", "MeasureWeight", "MissFollowUp", "MoodScored", "NoteInfusion", "PainScored", "RaiseHomeAlert",
+    "ReliefReported", "ReportRelief", "ReportSideEffectFromHome", "ScheduleFollowUps", "ScoreCognition",
+    "ScoreFunction", "ScoreMood", "ScorePain", "SideEffectReportedFromHome", "State", "UnnoteInfusion",
+    "WeightMeasured", "answered", "decide", "evolve", "initial",
 ]

@@ -86,6 +86,8 @@ def decide(state: State, command: Command, facts: Facts | None = None) -> Decisi
             return _with_alerts(state, scores.scored(state, command), command)
         case home_reports.ReportSideEffectFromHome():
             return _with_alerts(state, home_reports.reported(state, command), command)
+        case home_reports.RaiseHomeAlert():
+            return home_reports.decide_raised(state, command)
         case home_reports.AcknowledgeHomeAlert():
             return home_reports.decide_acknowledgement(state, command)
         case home_reports.EscalateHomeAlert():

@@ -14,6 +14,7 @@ from domain.diary.scores import MoodScored
 from domain.diary.state import Alert, State
 from domain.kernel import BadInput, Code, Command, Decision, DomainError, Event, Secret, derived_id
 from domain.vocabulary.reasons import HOME_ALERT_ACTIONS
+from domain.vocabulary.reasons import HOME_ALERTS as HOME_ALERT_KINDS
 from domain.vocabulary.scales import SUICIDE_ITEM
 from domain.vocabulary.side_effects import GRADES, HOME_ALERTS, SEVERE, SIDE_EFFECTS
 from domain.vocabulary.term import require
@@ -111,6 +112,13 @@ class ReportSideEffectFromHome(Command, frozen=True, kw_only=True):
     note: str | None = None
 
 
+class RaiseHomeAlert(Command, frozen=True, kw_only=True):
+    """What a patient said asks for somebody at once, though it makes no score (too few items answered)."""
+
+    alert_id: UUID
+    kind: Code
+
+
 class AcknowledgeHomeAlert(Command, frozen=True, kw_only=True):
     alert_id: UUID
     action: Code
@@ -177,6 +185,15 @@ def _alert_kinds(event: Event) -> tuple[Code, ...]:
             kinds += ["harm"] if event.serious else []
             return tuple(kinds)
     return ()
+
+
+def decide_raised(state: State, command: RaiseHomeAlert) -> Decision:
+    """Raises UnknownCode; nothing when it has been raised."""
+    require(command.kind, HOME_ALERT_KINDS, "/kind")
+    if any(alert.alert_id == command.alert_id for alert in state.alerts):
+        return Decision(())
+    return Decision((HomeAlertRaised(
+        occurred_at=command.at, late_reason=command.late_reason, alert_id=command.alert_id, kind=command.kind),))
 
 
 def decide_acknowledgement(state: State, command: AcknowledgeHomeAlert) -> Decision:

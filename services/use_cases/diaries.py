@@ -21,7 +21,7 @@ def use_cases() -> Mapping[type[Command], UseCase]:
     commands = (
         diary.ScorePain, diary.ScoreFunction, diary.ScoreMood, diary.ScoreCognition, diary.ReportRelief,
         diary.MeasureWeight, diary.ReportSideEffectFromHome, diary.AcknowledgeHomeAlert, diary.ScheduleFollowUps,
-        diary.MissFollowUp, diary.EscalateHomeAlert,
+        diary.MissFollowUp, diary.EscalateHomeAlert, diary.RaiseHomeAlert,
     )
     return {command: Case(diary, planned) for command in commands}
 
