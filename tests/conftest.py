@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -127,3 +128,13 @@ def event_log(database: Database) -> Iterator[EventLog]:
     log = open_log(database.log_url, keys_url=database.keys_url, home=database.home)
     yield log
     log.close()
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    """The system's Chromium; fails, saying what to install, when there is none."""
+    finder = Path(__file__).parents[1] / "scripts/find-chromium"
+    found = subprocess.run([finder], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    arguments = ["--disable-background-networking", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    return {"executable_path": found.stdout.strip(), "args": arguments}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from api.web.wording import NOTHING, count, number, quantity, words
+from api.web.wording import NBSP, NOTHING, count, number, quantity, words
 from projections.metrics.definitions import DEFINITIONS, Definition
 from projections.metrics.figures import SMALL, Figure, Spread
 from projections.metrics.statistics import Interval
@@ -66,16 +66,22 @@ def _basis(figure: Figure | Spread) -> str:
     if isinstance(figure, Spread):
         return _spread_basis(figure)
     if figure.denominator is None:
-        return f"n {number(figure.n)}" if figure.n else ""
+        return f"n{NBSP}{number(figure.n)}" if figure.n else ""
     if not figure.denominator:
         return "nothing to divide by in this period"
     if _is_small_rate(figure):
         return "too few for a rate (under ten)"
     counted = figure.denominator == figure.n
-    digits = 0 if counted or figure.denominator >= 100 else 1
-    unit = "" if counted else " min"
-    text = f"{number(figure.numerator, digits)} of {number(figure.denominator, digits)}{unit}"
-    return text if counted or not figure.n else f"{text} · n {number(figure.n)}"
+    text = f"{number(figure.numerator)} of {number(figure.denominator)}" if counted else _of_minutes(figure)
+    return text if counted or not figure.n else f"{text} · n{NBSP}{number(figure.n)}"
+
+
+def _of_minutes(figure: Figure) -> str:
+    """Minutes of minutes; hours where the minutes are too many to grasp."""
+    numerator, denominator = figure.numerator or 0.0, figure.denominator or 0.0
+    if denominator >= 6_000:
+        return f"{number(numerator / 60)} of {number(denominator / 60)}{NBSP}h"
+    return f"{number(numerator)} of {number(denominator)}{NBSP}min"
 
 
 def _spread_basis(figure: Spread) -> str:
@@ -84,7 +90,7 @@ def _spread_basis(figure: Spread) -> str:
     if figure.p90 is None:
         return f"median of {number(figure.n)}; too few for more"
     p90, unit = quantity(figure.p90, figure.unit)
-    return f"median; 90 % within {p90} {unit} · n {number(figure.n)}"
+    return f"median; 90{NBSP}% within {p90}{NBSP}{unit} · n{NBSP}{number(figure.n)}"
 
 
 def _interval(figure: Figure | Spread) -> str:
@@ -95,8 +101,8 @@ def _interval(figure: Figure | Spread) -> str:
     high, _ = quantity(limits[1], figure.unit)
     if isinstance(figure, Spread):
         mean, _ = quantity(figure.mean, figure.unit)
-        return f"mean {mean} {unit} (95 %: {low} to {high})"
-    return f"95 %: {low} to {high} {unit}"
+        return f"mean {mean}{NBSP}{unit} (95{NBSP}%: {low} to{NBSP}{high})"
+    return f"95{NBSP}%: {low} to {high}{NBSP}{unit}"
 
 
 def left_out_in_words(one: Shown) -> str:

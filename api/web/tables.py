@@ -13,7 +13,7 @@ from flask import Response, current_app
 from markupsafe import Markup
 
 from api.web.figures import Shown, left_out_in_words
-from api.web.wording import NOTHING, number, quantity
+from api.web.wording import NBSP, NOTHING, number, quantity
 from projections.metrics.definitions import Definition
 from projections.metrics.figures import Figure, Spread
 
@@ -83,7 +83,7 @@ def row_of(*values: Value | Cell) -> tuple[Cell, ...]:
 def figure_cell(one: Shown, tone: Tone = "") -> Cell:
     """A figure in a cell, opening into its rows: the value, and under it what it rests on."""
     text = f"{one.value} {one.unit}".strip()
-    note = one.basis if one.raw is None else f"n {number(one.n)}" if one.n else ""
+    note = one.basis if one.raw is None else f"n{NBSP}{number(one.n)}" if one.n else ""
     return Cell(text=text, value=one.raw, href=one.href, note=note, tone=tone)
 
 
@@ -119,7 +119,7 @@ def _figure_row(one: Shown) -> tuple[Cell, ...]:
         cell(numerator), cell(denominator),
         of(limits[0] if limits else None), of(limits[1] if limits else None), of(p90), cell(one.n),
         cell("; ".join(f"{reason}: {many}" for reason, many in one.left_out), left_out_in_words(one)),
-        cell(f"{one.definition.name} v{one.definition.version}",
+        cell(f"{one.definition.name} v{one.definition.version}", f"v{one.definition.version}",
              href=f"/glossary#{one.definition.name}"),
         cell(one.rows, href=one.href),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from api.web.address import Rows, View, view
 from api.web.charts import utilization as charts
 from api.web.figures import Shown, shown
 from api.web.page import render
-from api.web.tables import Cell, Column, Table, cell, figure_cell, figure_table
+from api.web.tables import Cell, Column, Table, cell, figure_table
 from api.web.wording import words
 from projections.metrics.definitions import current
 from projections.utilization import UtilizationReport
@@ -75,7 +75,7 @@ def _third_next(report: UtilizationReport, asked: View, rows: Rows) -> Table:
 def _days(one: Shown) -> Cell:
     if one.raw is None:
         return Cell(text="none within 60 days", value=None)
-    return figure_cell(one)
+    return Cell(text=f"{one.value} {one.unit}", value=one.raw, href=one.href)
 
 
 def _not_infused(report: UtilizationReport, rows: Rows) -> Table:

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-__all__ = ["count", "day", "duration", "moment", "number", "period", "quantity", "when", "words"]
+__all__ = ["NBSP", "NOTHING", "count", "day", "duration", "moment", "number", "period", "quantity", "when", "words"]
 
 NOTHING = "–"
 THIN = "\u2009"
-NARROW = "\u202f"
+NBSP = "\u00a0"
 
 PLAIN: dict[str, str] = {
     "no_show": "no-show", "patient_late": "cancelled or moved late by the patient", "as_of": "as of",
@@ -42,7 +42,7 @@ def number(value: float | int | None, digits: int = 0) -> str:
 
 def count(many: int, one: str, more: str | None = None) -> str:
     """`1 visit`, `4 visits`."""
-    return f"{number(many)} {one if many == 1 else more or one + 's'}"
+    return f"{number(many)}{NBSP}{one if many == 1 else more or one + 's'}"
 
 
 _DIGITS = {"minutes": 0, "days": 1, "hours": 1, "rooms": 2, "points": 1, "rho": 2, "infusions": 1, "per 100": 1,

@@ -11,22 +11,12 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args() -> dict[str, Any]:
-    """The system's Chromium; fails, saying what to install, when there is none."""
-    found = subprocess.run([ROOT / "scripts/find-chromium"], capture_output=True, text=True, check=False)
-    assert found.returncode == 0, found.stderr
-    arguments = ["--disable-background-networking", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    return {"executable_path": found.stdout.strip(), "args": arguments}
 
 
 @pytest.fixture

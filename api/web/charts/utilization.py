@@ -35,14 +35,15 @@ def time_of_day(rooms: RoomFigures) -> Chart:
     }  # fmt: skip
     spec = {
         "data": {"values": values},
+        "encoding": {"x": x},
         "layer": [
             {"mark": {"type": "bar", "color": "@series-1", "width": {"band": 0.82}},
-             "encoding": {"x": x, "y": {"field": "busy", "type": "quantitative", "title": "Rooms"},
+             "encoding": {"y": {"field": "busy", "type": "quantitative", "title": "Rooms"},
                           "tooltip": [{"field": "t", "title": "From"},
                                       {"field": "busy", "title": "Busy", "format": ".2f"},
                                       {"field": "open", "title": "Open", "format": ".2f"}]}},
             {"mark": {"type": "line", "interpolate": "step", "color": "@ink-2", "strokeWidth": 1.5},
-             "encoding": {"x": x, "y": {"field": "open", "type": "quantitative"}}},
+             "encoding": {"y": {"field": "open", "type": "quantitative"}}},
         ],
     }  # fmt: skip
     table = Table(
@@ -124,7 +125,7 @@ def days(rooms: RoomFigures) -> Chart:
             "color": {"field": "kind", "type": "nominal", "title": None,
                       "scale": {"domain": ["scheduled", "actual"], "range": ["@series-2", "@series-1"]},
                       "legend": {"orient": "top", "symbolType": "stroke"}},
-            "strokeDash": {"field": "kind", "type": "nominal", "legend": None,
+            "strokeDash": {"field": "kind", "type": "nominal", "title": None,
                            "scale": {"domain": ["scheduled", "actual"], "range": [[4, 3], [1, 0]]}},
             "tooltip": [{"field": "day", "type": "temporal", "title": "Day", "format": "%a %-d %b %Y"},
                         {"field": "kind", "title": "Which"}, {"field": "share", "title": "Share", "format": ".1%"}],
@@ -148,9 +149,8 @@ def days(rooms: RoomFigures) -> Chart:
 def phases(rooms: RoomFigures) -> Chart:
     """What occupied rooms are occupied with."""
     some = [(phase, figure) for phase, figure in rooms.phases.items() if figure.denominator]
-    values = [
-        {"phase": words(phase), "share": figure.value, "order": at} for at, (phase, figure) in enumerate(some)
-    ]  # fmt: skip
+    values = [{"phase": words(phase), "share": figure.value} for phase, figure in some]
+    longest = max((figure.value or 0 for _, figure in some), default=0)
     spec = {
         "data": {"values": values},
         "layer": [
@@ -159,9 +159,10 @@ def phases(rooms: RoomFigures) -> Chart:
              "encoding": {"text": {"field": "share", "format": ".1%"}}},
         ],
         "encoding": {
-            "y": {"field": "phase", "type": "nominal", "title": None, "sort": {"field": "order"},
+            "y": {"field": "phase", "type": "nominal", "title": None, "sort": [words(phase) for phase, _ in some],
                   "axis": {"ticks": False, "domain": False, "labelLimit": 160}},
-            "x": {"field": "share", "type": "quantitative", "title": None, "axis": {"format": "%", "tickCount": 4}},
+            "x": {"field": "share", "type": "quantitative", "title": None, "axis": {"format": "%", "tickCount": 4},
+                  "scale": {"domain": [0, min(1.0, longest * 1.2) or 1]}},
         },
     }  # fmt: skip
     table = Table(

@@ -71,6 +71,8 @@
       logLevel: vega.Error, loader: { load: () => Promise.reject(new Error("nothing is loaded")), sanitize: () => Promise.reject(new Error("no links")) },
     });
     view.run();
+    const picture = canvas.querySelector("svg");
+    picture.setAttribute("aria-hidden", "true"); // the canvas itself is the image, with its words
     drawn.set(figure, { view, width });
     figure.dataset.drawn = "yes";
   };
