@@ -15,7 +15,7 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-25.5"
+VERSION = "2026-11-25.6"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset",
@@ -122,7 +122,7 @@ POLICY: Mapping[str, Permit] = dict([
     *_rows("projections:read", ANYBODY, "status"),
     *_rows("reference:read", ANYBODY, "vocabularies example_protocol"),
     *_pages(PERSONS, "web_home.show web_account.show web_preferences.lag web_glossary.show"),
-    *_pages(READS_FIGURES, "web_clinics.show web_utilization.show"),
+    *_pages(READS_FIGURES, "web_clinics.show web_utilization.show web_outcomes.show web_safety.show"),
     *_pages(READS_FIGURES | READS_CHART, "web_rows.show web_events.show"),
 ])
 

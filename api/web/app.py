@@ -16,8 +16,10 @@ from api.web import (
     figures,
     glossary,
     home,
+    outcomes,
     preferences,
     rows,
+    safety,
     signing_in,
     utilization,
     wording,
@@ -28,7 +30,8 @@ __all__ = ["PAGES", "register"]
 
 PAGES: tuple[Blueprint, ...] = (
     assets.blueprint, preferences.blueprint, signing_in.blueprint, account.blueprint,
-    home.blueprint, clinics.blueprint, utilization.blueprint, glossary.blueprint, rows.blueprint, events.blueprint,
+    home.blueprint, clinics.blueprint, utilization.blueprint, outcomes.blueprint, safety.blueprint,
+    glossary.blueprint, rows.blueprint, events.blueprint,
 )  # fmt: skip
 """Every page's blueprint; a new page is one line here, one in `api/auth/policy.py`, one in `page.NAVIGATION`."""
 

@@ -13,6 +13,11 @@ from projections.metrics.statistics import Interval
 
 __all__ = ["Shown", "defined", "shown"]
 
+OF_MINUTES = frozenset({
+    "scheduled_utilization", "actual_utilization", "prime_time_utilization", "weekday_hour", "phase_share", "refill",
+})  # fmt: skip
+"""Shares of room time: what they divide are minutes."""
+
 _BY_NAME = {(one.name, one.version): one for one in DEFINITIONS}
 
 
@@ -71,8 +76,11 @@ def _basis(figure: Figure | Spread) -> str:
         return "nothing to divide by in this period"
     if _is_small_rate(figure):
         return "too few for a rate (under ten)"
+    if figure.unit == "per 100":
+        return f"{number((figure.numerator or 0) / 100)} in {number(figure.denominator)}"
     counted = figure.denominator == figure.n
-    text = f"{number(figure.numerator)} of {number(figure.denominator)}" if counted else _of_minutes(figure)
+    plain = f"{number(figure.numerator)} of {number(figure.denominator)}"
+    text = _of_minutes(figure) if figure.metric in OF_MINUTES else plain
     return text if counted or not figure.n else f"{text} · n{NBSP}{number(figure.n)}"
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from projections.metrics.courses import Course, Infusion
 from projections.metrics.definitions import current
-from projections.metrics.figures import left_out
+from projections.metrics.figures import Figure, amount, left_out
 from projections.metrics.outcomes import Material, end_of_series
 from projections.metrics.relief import Spell, spell
 from projections.metrics.statistics import Survival, kaplan_meier
@@ -28,11 +28,15 @@ class SpellRow(msgspec.Struct, frozen=True):
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):
-    """One group's curve. `median_days` null: not reached. `at_risk` is by day; `excluded` says who has no spell."""
+    """One group's curve. `median_days` null: not reached. `at_risk` is by day; `excluded` says who has no spell.
+
+    `median` is the same as a figure, whose rows are the spells (numerator: those that ended).
+    """
 
     group: str
     n: int
     ended: int
+    median: Figure
     median_days: float | None
     median_interval: tuple[float | None, float | None]
     survival: Survival
@@ -96,8 +100,8 @@ def _curve(group: str, spells: Sequence[Spell], reasons: Sequence[str]) -> Curve
     survival = kaplan_meier([(one.days, one.ended) for one in spells])
     definition = current("relief_duration")
     return Curve(
-        group=group, n=survival.n, ended=survival.ended, median_days=survival.median,
-        median_interval=survival.median_interval, survival=survival,
+        group=group, n=survival.n, ended=survival.ended, median=_median(survival, spells, reasons),
+        median_days=survival.median, median_interval=survival.median_interval, survival=survival,
         at_risk={day: survival.at_risk(day) for day in SHOWN_DAYS},
         surviving={day: survival.surviving(day) for day in SHOWN_DAYS},
         excluded=left_out(reasons), definition=definition.name, definition_version=definition.version,
@@ -109,3 +113,14 @@ def _curve(group: str, spells: Sequence[Spell], reasons: Sequence[str]) -> Curve
             for one in spells
         ),
     )  # fmt: skip
+
+
+def _median(survival: Survival, spells: Sequence[Spell], reasons: Sequence[str]) -> Figure:
+    low, high = survival.median_interval
+    both = (low, high) if low is not None and high is not None else None
+    figure = amount(
+        "relief_duration", survival.median, "days", n=survival.n, excluded=left_out(reasons), interval=both,
+        method="log_log" if both else None, rows=[one.relief.infusion.fact for one in spells],
+    )  # fmt: skip
+    ended = tuple(one.relief.infusion.fact for one in spells if one.ended)
+    return msgspec.structs.replace(figure, numerator_rows=ended)

@@ -1,0 +1,309 @@
+"""The pictures of the page Outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from api.web.address import Rows
+from api.web.charts import Chart
+from api.web.figures import Shown, shown
+from api.web.tables import Cell, Column, Table, cell, figure_cell, row_of
+from api.web.wording import NOTHING, number, words
+from projections.metrics.duration import SHOWN_DAYS, Curve
+from projections.metrics.figures import SMALL
+from projections.metrics.outcomes import Breakdown, DoseResponse
+from projections.metrics.pain_course import PainCourse, PainStage, Waterfall
+from projections.metrics.relief import MODERATE, SUBSTANTIAL
+
+CURVES_DRAWN = 5
+"""Curves told apart by colour; the others stand in the table."""
+
+STAGE_NAMES = {
+    "baseline": "before", "day_1": "days 0–1", "days_2_4": "days 2–4", "days_5_9": "days 5–9", "week_2": "week 2",
+    "week_3": "week 3", "week_4": "week 4", "week_6": "week 6", "week_8": "weeks 8–10", "week_12": "weeks 11–14",
+}  # fmt: skip
+CLASSES = (
+    ("50 % and more", "@series-1"), ("30 to 49 %", "@heat-mid"), ("less than 30 %", "@series-6"),
+    ("worse", "@series-2"),
+)  # fmt: skip
+
+
+def rates(name: str, title: str, aid: str, some: Sequence[tuple[str, Shown]]) -> Chart:
+    """Shares with their intervals, one under the other; those under ten are in the table only."""
+    drawn = [(label, one) for label, one in some if one.raw is not None]
+    values = []
+    for label, one in drawn:
+        low, high = _limits(one)
+        values.append({"label": label, "share": one.raw, "low": low, "high": high, "n": one.n, "basis": one.basis})
+    y = {"field": "label", "type": "nominal", "sort": None, "title": None,
+         "axis": {"ticks": False, "domain": False, "labelLimit": 180}}
+    share = {"type": "quantitative", "scale": {"domain": [0, 1]}, "title": None,
+             "axis": {"format": "%", "grid": True, "tickCount": 5}}
+    tooltip = [{"field": "label", "title": "Group"}, {"field": "share", "title": "Share", "format": ".1%"},
+               {"field": "low", "title": "95 % low", "format": ".1%"},
+               {"field": "high", "title": "95 % high", "format": ".1%"}, {"field": "n", "title": "n"}]
+    spec = {
+        "data": {"values": values},
+        "layer": [
+            {"mark": {"type": "rule", "strokeWidth": 2, "color": "@series-1", "opacity": 0.55},
+             "encoding": {"y": y, "x": {"field": "low", **share}, "x2": {"field": "high"}}},
+            {"mark": {"type": "point", "filled": True, "size": 70, "color": "@series-1", "opacity": 1},
+             "encoding": {"y": y, "x": {"field": "share", **share}, "tooltip": tooltip}},
+        ],
+    }  # fmt: skip
+    table = Table(
+        name=name, title=title,
+        columns=(Column("group", "Group"), Column("share", "Share", numeric=True),
+                 Column("low", "95 % low", numeric=True), Column("high", "95 % high", numeric=True),
+                 Column("n", "n", numeric=True)),
+        rows=tuple(_rate_row(label, one) for label, one in some),
+    )  # fmt: skip
+    said = "; ".join(f"{label}: {one.value} {one.unit} of {number(one.n)}" for label, one in drawn[:4])
+    return Chart(
+        name=name, title=title, spec=spec, table=table, aid=aid, height=max(90, 34 * len(drawn) + 40),
+        description=f"{said}." if said else "No group has ten or more: counts are in the table.",
+    )
+
+
+def _limits(one: Shown) -> tuple[float | None, float | None]:
+    limits = getattr(one.figure, "interval", None)
+    return (limits[0], limits[1]) if limits else (None, None)
+
+
+def _rate_row(label: str, one: Shown) -> tuple[Cell, ...]:
+    low, high = _limits(one)
+    return row_of(label, figure_cell(one), _percent(low), _percent(high), one.n)
+
+
+def _percent(value: float | None) -> Cell:
+    return cell(value, NOTHING if value is None else f"{number(value * 100, 1)} %")
+
+
+def compared(
+    name: str, title: str, groups: Sequence[Breakdown], rows: Rows, label: Callable[[str], str] = words
+) -> Chart:
+    """Infusions followed by a fall of at least 30 %, by group."""
+    return rates(
+        name, title, "Dot: share of infusions followed by a fall of at least 30 %. Line: its 95 % interval.",
+        [(label(one.group), shown(one.responders_30, f"breakdowns.{name}.{at}.responders_30", rows))
+         for at, one in enumerate(groups)],
+    )  # fmt: skip
+
+
+def pain(course: PainCourse, rows: Rows) -> Chart:
+    """Median pain and its quartiles from before the first infusion to 14 weeks after."""
+    seen = [one for one in course.stages if one.pain.n]
+    values = [
+        {"day": one.day, "stage": STAGE_NAMES[one.stage], "median": one.pain.median, "p25": one.p25, "p75": one.p75,
+         "n": one.pain.n}
+        for one in seen
+    ]  # fmt: skip
+    x = {"field": "day", "type": "quantitative", "title": "Days since the first infusion",
+         "axis": {"values": [0, 7, 14, 21, 28, 42, 56, 84], "grid": False}}
+    y = {"type": "quantitative", "scale": {"domain": [0, 10]}, "title": "Pain 0–10"}
+    spec = {
+        "data": {"values": values},
+        "layer": [
+            {"transform": [{"filter": "datum.p25 != null"}],
+             "mark": {"type": "area", "color": "@band"},
+             "encoding": {"x": x, "y": {"field": "p25", **y}, "y2": {"field": "p75"}}},
+            {"mark": {"type": "line", "color": "@series-1", "strokeWidth": 2},
+             "encoding": {"x": x, "y": {"field": "median", **y}}},
+            {"mark": {"type": "point", "filled": True, "size": 55, "color": "@series-1", "opacity": 1},
+             "encoding": {"x": x, "y": {"field": "median", **y},
+                          "tooltip": [{"field": "stage", "title": "When"}, {"field": "median", "title": "Median"},
+                                      {"field": "p25", "title": "Lower quartile"},
+                                      {"field": "p75", "title": "Upper quartile"}, {"field": "n", "title": "n"}]}},
+            {"transform": [{"filter": "datum.day != 1"}],
+             "mark": {"type": "text", "fontSize": 11, "color": "@ink-3"},
+             "encoding": {"x": x, "y": {"datum": 9.6}, "text": {"field": "n"}}},
+        ],
+    }  # fmt: skip
+    table = Table(
+        name="pain-over-time", title="Pain after the course began",
+        columns=(Column("when", "When"), Column("median", "Median", numeric=True),
+                 Column("p25", "Lower quartile", numeric=True), Column("p75", "Upper quartile", numeric=True),
+                 Column("n", "Patients", numeric=True), Column("reached", "Followed so far", numeric=True)),
+        rows=tuple(_stage_row(at, one, rows) for at, one in enumerate(course.stages)),
+    )  # fmt: skip
+    first, last = (seen[0], seen[-1]) if len(seen) > 1 else (None, None)
+    said = "No course that began in this period has been followed yet."
+    if first is not None and last is not None:
+        said = (f"Median pain is {number(first.pain.median, 1)} before the first infusion and "
+                f"{number(last.pain.median, 1)} in {STAGE_NAMES[last.stage]} (n {last.pain.n}).")
+    return Chart(
+        name="pain-over-time", title="Pain after the course began", spec=spec, table=table, description=said,
+        aid="Line: median of each patient's last score in a stretch. Band: middle half. Numbers on top: patients.",
+        height=240,
+    )
+
+
+def _stage_row(at: int, one: PainStage, rows: Rows) -> tuple[Cell, ...]:
+    href = rows(f"pain_over_time.stages.{at}.pain") if one.pain.n else None
+    return row_of(
+        STAGE_NAMES[one.stage], cell(one.pain.median, digits=1, href=href), cell(one.p25, digits=1),
+        cell(one.p75, digits=1), one.pain.n, one.reached,
+    )
+
+
+def waterfall(one: Waterfall, condition: Callable[[str], str], event: Callable[[str], str]) -> Chart:
+    """One bar a patient: the landmark fall after the first infusion, deepest first."""
+    classes = [_class(bar.fall) for bar in one.bars]
+    values = [
+        {"at": at, "fall": bar.fall, "class": CLASSES[kind][0], "condition": condition(bar.condition)}
+        for at, (bar, kind) in enumerate(zip(one.bars, classes, strict=True), 1)
+    ]  # fmt: skip
+    spec: dict[str, Any] = {
+        "data": {"values": values},
+        "layer": [
+            {"mark": {"type": "bar"},
+             "encoding": {
+                 "x": {"field": "at", "type": "ordinal", "title": "Patients",
+                       "axis": {"labels": False, "ticks": False}},
+                 "y": {"field": "fall", "type": "quantitative", "title": None},
+                 "color": {"field": "class", "type": "nominal", "title": None, "legend": {"orient": "top"},
+                           "scale": {"domain": [name for name, _ in CLASSES],
+                                     "range": [colour for _, colour in CLASSES]}},
+                 "tooltip": [{"field": "fall", "title": "Fall, %", "format": ".0f"},
+                             {"field": "condition", "title": "Condition"}]}},
+            *({"mark": {"type": "rule", "strokeDash": [4, 3], "color": "@ink-3"}, "encoding": {"y": {"datum": percent}}}
+              for percent in (MODERATE, SUBSTANTIAL)),
+        ],
+    }  # fmt: skip
+    table = Table(
+        name="waterfall", title="Fall of pain, patient by patient",
+        columns=(Column("patient", "Patient", numeric=True), Column("fall", "Fall, %", numeric=True),
+                 Column("condition", "Condition"), Column("adjunct", "Beside other therapy")),
+        rows=tuple(
+            row_of(at, cell(bar.fall, digits=0, href=event(bar.fact)), condition(bar.condition), bar.with_adjunct)
+            for at, bar in enumerate(one.bars, 1)
+        ), empty="No patient of this period has a first infusion with a baseline and a score after it.",
+    )  # fmt: skip
+    counts = [f"{classes.count(kind)} {name}" for kind, (name, _) in enumerate(CLASSES) if classes.count(kind)]
+    return Chart(
+        name="waterfall", title="Fall of pain, patient by patient", spec=spec, table=table, height=240,
+        aid="A bar a patient: fall of pain, in %, 24 to 72 h after the first infusion. Dashed: 30 % and 50 %.",
+        description=f"{len(one.bars)} patients: {', '.join(counts)}." if counts else "No patient to show.",
+    )
+
+
+def _class(fall: float) -> int:
+    if fall >= SUBSTANTIAL:
+        return 0
+    return 1 if fall >= MODERATE else 2 if fall >= 0 else 3
+
+
+def curve_name(group: str) -> str:
+    """`booster_2` as a person says it."""
+    if group.startswith("booster_"):
+        return f"booster {group.removeprefix('booster_')}"
+    return {"trial": "first infusion", "last_of_series": "last of the series"}.get(group, words(group))
+
+
+def duration(curves: Sequence[Curve], rows: Rows) -> Chart:
+    """Kaplan-Meier curves of relief, with the number at risk in the table."""
+    drawn = [one for one in curves if one.n >= SMALL][:CURVES_DRAWN]
+    values = [point for one in drawn for point in _points(one)]
+    longest = max((float(point["day"]) for point in values), default=0.0)
+    spec = {
+        "data": {"values": values},
+        "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 2},
+        "encoding": {
+            "x": {"field": "day", "type": "quantitative", "title": "Days since drug stop",
+                  "scale": {"domain": [0, min(max(longest, 7.0), 84.0)]}, "axis": {"grid": False}},
+            "y": {"field": "share", "type": "quantitative", "title": None, "axis": {"format": "%"},
+                  "scale": {"domain": [0, 1]}},
+            "color": {"field": "group", "type": "nominal", "title": None, "sort": None, "legend": {"orient": "top"}},
+            "strokeDash": {"field": "group", "type": "nominal", "title": None, "sort": None,
+                           "legend": {"orient": "top"}},
+            "tooltip": [{"field": "group", "title": "After"}, {"field": "day", "title": "Days", "format": ".1f"},
+                        {"field": "share", "title": "Still relieved", "format": ".0%"},
+                        {"field": "risk", "title": "At risk"}],
+        },
+    }  # fmt: skip
+    days = [day for day in SHOWN_DAYS if day]
+    table = Table(
+        name="duration", title="How long relief lasts",
+        columns=(Column("after", "After"), Column("n", "Spells", numeric=True), Column("ended", "Ended", numeric=True),
+                 Column("median", "Median", numeric=True), Column("interval", "95 %"),
+                 *(Column(f"day-{day}", f"Day {day}", numeric=True) for day in days)),
+        rows=tuple(_curve_row(at, one, days, rows) for at, one in enumerate(curves)),
+        note="Under each day: the share still relieved, and how many were still at risk.",
+    )  # fmt: skip
+    said = "; ".join(
+        f"after {'' if one.group.startswith('booster') else 'the '}{curve_name(one.group)} the median is "
+        + (f"{number(one.median_days, 1)} days" if one.median_days is not None else "not reached")
+        + f" (n {one.n})"
+        for one in drawn
+    )
+    return Chart(
+        name="duration", title="How long relief lasts", spec=spec, table=table, height=260,
+        aid="Kaplan-Meier: share of responders still relieved. Curves of ten spells and more; the rest in the table.",
+        description=f"{said[:1].upper()}{said[1:]}." if said else "No group has ten spells yet.",
+    )
+
+
+def _points(one: Curve) -> Iterable[dict[str, Any]]:
+    name = curve_name(one.group)
+    yield {"group": name, "day": 0.0, "share": 1.0, "risk": one.n}
+    for step in one.survival.steps:
+        yield {"group": name, "day": step.time, "share": step.surviving, "risk": step.at_risk}
+
+
+def _curve_row(at: int, one: Curve, days: Sequence[int], rows: Rows) -> tuple[Cell, ...]:
+    low, high = one.median_interval
+    reached = one.median_days is not None
+    between = f"{number(low, 1)} to {number(high, 1) if high is not None else 'not reached'}" if low is not None else ""
+    return row_of(
+        curve_name(one.group), cell(one.n, href=rows(f"durations.{at}.median") if one.n else None), one.ended,
+        cell(one.median_days, f"{number(one.median_days, 1)} days" if reached else "not reached"),
+        cell(between, between or NOTHING), *(_surviving(one, day) for day in days),
+    )
+
+
+def _surviving(one: Curve, day: int) -> Cell:
+    share = one.surviving[day]
+    if share is None:
+        return cell(None)
+    return cell(share, f"{number(share * 100)} %", note=f"at risk {one.at_risk[day]}")
+
+
+def dose(found: DoseResponse, condition: Callable[[str], str], event: Callable[[str], str]) -> Chart:
+    """First infusions: dose per kg against the fall that followed."""
+    values = [
+        {"dose": one.mg_per_kg, "fall": one.fall_percent, "condition": condition(one.condition)}
+        for one in found.points
+    ]  # fmt: skip
+    spec = {
+        "data": {"values": values},
+        "layer": [
+            {"mark": {"type": "point", "filled": True, "size": 48, "color": "@series-1", "opacity": 0.7},
+             "encoding": {
+                 "x": {"field": "dose", "type": "quantitative", "title": "mg/kg", "scale": {"zero": False}},
+                 "y": {"field": "fall", "type": "quantitative", "title": "Fall of pain, %"},
+                 "tooltip": [{"field": "dose", "title": "mg/kg", "format": ".2f"},
+                             {"field": "fall", "title": "Fall, %", "format": ".0f"},
+                             {"field": "condition", "title": "Condition"}]}},
+            {"mark": {"type": "rule", "strokeDash": [4, 3], "color": "@ink-3"}, "encoding": {"y": {"datum": MODERATE}}},
+        ],
+    }  # fmt: skip
+    table = Table(
+        name="dose-response", title="Dose and response",
+        columns=(Column("dose", "mg/kg", numeric=True), Column("rate", "mg/kg/h", numeric=True),
+                 Column("fall", "Fall, %", numeric=True), Column("condition", "Condition")),
+        rows=tuple(
+            row_of(cell(one.mg_per_kg, digits=2), cell(one.mg_per_kg_h, digits=2),
+                   cell(one.fall_percent, digits=0, href=event(one.fact)), condition(one.condition))
+            for one in found.points
+        ), empty="No first infusion of this period has a baseline and a score after it.",
+    )  # fmt: skip
+    rho = shown(found.mg_per_kg, "dose_response.mg_per_kg")
+    said = "Too few first infusions for a rho."
+    if rho.raw is not None:
+        said = f"Spearman's rho is {rho.value} (n {rho.n})."
+    return Chart(
+        name="dose-response", title="Dose and response", spec=spec, table=table, height=240,
+        aid="A dot a first infusion. Dashed: 30 %. An association: doses were chosen, not drawn by lot.",
+        description=said,
+    )
