@@ -51,15 +51,16 @@ def show() -> Response:
     path = {name: shown(getattr(report.path, name), f"path.{name}", rows) for name in PATH}
     follow_up = shown(report.follow_up_answered, "follow_up_answered", rows)
     rho = shown(report.dose_response.mg_per_kg, "dose_response.mg_per_kg", rows)
+    falls = shown(report.waterfall.falls, "waterfall.falls", rows)
     pictures = _pictures(report, asked, responders, rows)
-    every = [*responders.values(), *single.values(), *path.values(), follow_up, rho]
+    every = [*responders.values(), *single.values(), *path.values(), follow_up, falls, rho]
     tables = [figure_table("figures", "All figures of this page", every), _groups(report, asked, rows),
               _changes(report, rows), _closures(report, rows), _gaps(report, rows)]
     return render(
         "outcomes.html", title="Outcomes", active="web_outcomes.show", view=asked, figures=every,
         lede="Whom the infusions help, how much, how soon and for how long.",
         tables=[*tables, *(one.table for one in pictures)], charts={one.name: one for one in pictures},
-        responders=responders, single=single, path=path, follow_up=follow_up, rho=rho,
+        responders=responders, single=single, path=path, follow_up=follow_up, rho=rho, falls=falls,
         infusions=report.infusions, patients=report.patients,
         incomplete=follow_up.raw is not None and follow_up.raw < COMPLETE_ENOUGH,
     )

@@ -1,0 +1,87 @@
+"""The pages Outcomes and Safety: the API's own figures, greyed where follow-up is thin, down to the entry."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import pytest
+
+from tests.api.story import NEVER_CARES
+from tests.api.world import World
+
+PERIOD = "from=2026-01-01&to=2026-12-31"
+
+
+def table(lived: World, page: str, name: str) -> list[dict[str, str]]:
+    """A table of a page as its CSV gives it."""
+    answer = lived.browser("manager", "A").get(f"/{page}?{PERIOD}&format=csv&table={name}")
+    assert answer.status_code == 200 and answer.mimetype == "text/csv"
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+@pytest.mark.parametrize("path", ["outcomes", "safety"])
+@pytest.mark.parametrize(("role", "status"), [("manager", 200), ("prescriber", 200), ("auditor", 200), ("nurse", 403),
+                                              ("front_desk", 403), ("biller", 403)])
+def test_those_who_read_figures_open_it(lived: World, path: str, role: str, status: int) -> None:
+    """Given a role, the page opens for those who may read figures and for nobody else."""
+    assert lived.browser(role, "A").get(f"/{path}?{PERIOD}").status_code == status  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", ["outcomes", "safety"])
+def test_another_clinic_s_page_is_not_there(lived: World, path: str) -> None:
+    """Given clinic B's id, a manager of A is told that there is no such thing."""
+    clinic_b = lived.ids[NEVER_CARES]
+    assert lived.browser("manager", "A").get(f"/{path}?clinics={clinic_b}").status_code == 404
+
+
+def test_outcomes_shows_the_api_s_figures(lived: World) -> None:
+    """One definition, one number, whoever asks: numerator, denominator and n of every single figure."""
+    figures = lived.get(f"/v1/dashboards/outcomes?{PERIOD}", "manager", "A").get_json()["figures"]
+    expected = [*figures["responders"].values(), figures["onset"], figures["follow_up_answered"],
+                figures["path"]["gate_rate"]]
+    shown = {row["Definition"].partition(" ")[0]: row for row in table(lived, "outcomes", "figures")}
+    assert figures["infusions"] > 0
+    for figure in expected:
+        row = shown[figure["metric"]]
+        for title, name in (("Numerator", "numerator"), ("Denominator", "denominator"), ("n", "n")):
+            value = figure.get(name)
+            assert (float(row[title]) if row[title] else None) == value, (figure["metric"], name)
+
+
+def test_the_waterfall_is_as_deep_as_the_api_says(lived: World) -> None:
+    """A bar a patient, in the API's order."""
+    bars = lived.get(f"/v1/dashboards/outcomes?{PERIOD}", "manager", "A").get_json()["figures"]["waterfall"]["bars"]
+    shown = [float(row["Fall, %"]) for row in table(lived, "outcomes", "waterfall")]
+    assert shown == pytest.approx([bar["fall"] for bar in bars])
+
+
+def test_every_rows_link_of_the_page_opens(lived: World) -> None:
+    """Given all links to rows of both pages, each opens and none is empty."""
+    browser = lived.browser("manager", "A")
+    for page in ("outcomes", "safety"):
+        links = set(re.findall(r'href="(/rows/[^"]+)"', browser.get(f"/{page}?{PERIOD}").text))
+        assert len(links) > 5
+        for link in links:
+            answer = browser.get(link.replace("&amp;", "&"))
+            assert answer.status_code == 200 and "/events/" in answer.text, link
+
+
+def test_safety_lists_what_waits_with_its_entry(lived: World) -> None:
+    """Given open alerts, breaches and orders overdue, each stands in the work list with a way to its entry."""
+    board = lived.get(f"/v1/dashboards/safety?{PERIOD}", "manager", "A").get_json()["figures"]["board"]
+    waiting = len(board["alerts_open"]) + len(board["verbal_orders_overdue"])
+    waiting += sum(figure["n"] for figure in board["breaches"].values())
+    rows = table(lived, "safety", "work")
+    assert len(rows) == waiting
+    kinds = table(lived, "safety", "kinds")
+    by_kind = lived.get(f"/v1/dashboards/safety?{PERIOD}", "manager", "A").get_json()["figures"]["by_kind"]
+    assert len(kinds) == len(by_kind) > 0
+
+
+def test_a_period_without_infusions_says_so(lived: World) -> None:
+    """Nothing to show is told in words, not as zeros."""
+    browser = lived.browser("manager", "A")
+    for page in ("outcomes", "safety"):
+        assert "No infusion in this period" in browser.get(f"/{page}?from=2019-01-01&to=2019-02-01").text
