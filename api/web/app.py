@@ -41,8 +41,8 @@ def register(app: Flask) -> None:
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
-        words=wording.words, number=wording.number, duration=wording.duration, day=wording.day, when=wording.when,
-        moment=wording.moment, quantity=wording.quantity, left_out=figures.left_out_in_words,
+        words=wording.words, number=wording.number, duration=wording.duration, lapse=wording.lapse, day=wording.day,
+        when=wording.when, moment=wording.moment, quantity=wording.quantity, left_out=figures.left_out_in_words,
     )
     app.jinja_env.globals.update(
         asset=assets.asset, link=link, count=wording.count, period=wording.period, rows_in_words=figures.rows_in_words

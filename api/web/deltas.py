@@ -30,9 +30,10 @@ GOOD: dict[str, Good] = {
 
 
 class Delta(msgspec.Struct, frozen=True, kw_only=True):
-    """A change in words: `text`, an arrow, and a tone where it is clear and means something."""
+    """A change in words: `text`, what it `was`, an arrow, and a tone where it is clear and means something."""
 
     text: str
+    was: str = ""
     arrow: str = ""
     tone: str = ""
     clear: bool | None = None
@@ -40,20 +41,24 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True):
 
 def delta(now: Shown, before: Shown) -> Delta:
     """From `before` to `now`."""
-    was = f"{before.value} {before.unit}".strip()
+    if not before.n and before.raw is None:
+        return Delta(text="nothing to compare with")
+    counted = f" (n{NBSP}{number(before.n)})" if before.n and before.raw is not None else ""
+    was = f"before: {f'{before.value}{NBSP}{before.unit}'.strip()}{counted}"
     if now.raw is None or before.raw is None:
-        return Delta(text=f"before: {was}" if before.raw is not None or before.n else "nothing to compare with")
+        return Delta(text="too few to compare", was=was)
     change = now.raw - before.raw
     if abs(change) < 1e-9:
-        return Delta(text=f"as before ({was})", clear=False)
+        return Delta(text="as before", was=was, clear=False)
     arrow, size = ("▲" if change > 0 else "▼"), _size(change, now.figure.unit)
     clear = _clear(now.figure, before.figure)
     if clear is False:
-        return Delta(text=f"{size} from {was}: within chance", arrow=arrow, clear=False)
+        return Delta(text=f"{size}, within chance", was=was, arrow=arrow, clear=False)
     good = GOOD.get(now.definition.name, "neither")
     verdict = "" if good == "neither" else "better" if (change > 0) == (good == "more") else "worse"
     tone = {"better": "ok", "worse": "attention"}.get(verdict, "") if clear else ""
-    return Delta(text=f"{size} from {was}" + (f": {verdict}" if verdict else ""), arrow=arrow, tone=tone, clear=clear)
+    text = f"{size}, {verdict}" if verdict else size
+    return Delta(text=text, was=was, arrow=arrow, tone=tone, clear=clear)
 
 
 def _size(change: float, unit: str) -> str:

@@ -26,7 +26,7 @@ __all__ = ["blueprint", "event_title"]
 
 blueprint = Blueprint("web_rows", __name__)
 
-PAGE = 100
+PAGE = 50
 WHICH = ("all", "counted", "other")
 
 

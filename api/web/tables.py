@@ -33,6 +33,7 @@ class Column(msgspec.Struct, frozen=True):
     numeric: bool = False
     definition: Definition | None = None
     sorts: bool = False
+    wide: bool = False
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +92,8 @@ FIGURE_COLUMNS = (
     Column("figure", "Figure"), Column("value", "Value", numeric=True), Column("unit", "Unit"),
     Column("numerator", "Numerator", numeric=True), Column("denominator", "Denominator", numeric=True),
     Column("low", "95 % low", numeric=True), Column("high", "95 % high", numeric=True),
-    Column("p90", "90th percentile", numeric=True), Column("n", "n", numeric=True), Column("left_out", "Left out"),
+    Column("p90", "90th percentile", numeric=True), Column("n", "n", numeric=True),
+    Column("left_out", "Left out", wide=True),
     Column("definition", "Definition"), Column("rows", "Rows", numeric=True),
 )  # fmt: skip
 

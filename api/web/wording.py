@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-__all__ = ["NBSP", "NOTHING", "count", "day", "duration", "moment", "number", "period", "quantity", "when", "words"]
+__all__ = [
+    "NBSP", "NOTHING", "count", "day", "duration", "lapse", "moment", "number", "period", "quantity", "when", "words",
+]
 
 NOTHING = "–"
 THIN = "\u2009"
@@ -73,6 +75,14 @@ def duration(minutes: float | None) -> str:
     return f"{sign}{whole} min" if whole < 60 else f"{sign}{whole // 60} h {whole % 60:02d} min"
 
 
+def lapse(minutes: float) -> str:
+    """A stretch of time as people say it: `12 min`, `3 h 05 min`, `9 days`, `4 years`."""
+    if abs(minutes) < 48 * 60:
+        return duration(minutes)
+    days = abs(minutes) / 1440
+    return count(round(days), "day") if days < 730 else count(round(days / 365.25), "year")
+
+
 def day(value: date, *, weekday: bool = False, year: bool = True) -> str:
     """`24 Nov 2026`, with `weekday` `Tue 24 Nov 2026`."""
     text = f"{value.day} {value:%b}" + (f" {value.year}" if year else "")
@@ -83,6 +93,8 @@ def period(first: date, last: date) -> str:
     """`26 Oct – 22 Nov 2026`."""
     if first == last:
         return day(first, weekday=True)
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day}–{day(last)}"
     return f"{day(first, year=first.year != last.year)} – {day(last)}"
 
 
