@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from re import compile as pattern
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -74,6 +75,7 @@ class CommandHandling:
         self.snapshots = snapshots or Snapshots(log, {})
         self._use_cases = dict(use_cases)
         self._states = _StateCache(cache_size)
+        self._contended = _Contended(cache_size)
 
     def handle(self, stream_id: UUID, command: Command, request: Request) -> Receipt:
         """Carries `command` out on `stream_id`.
@@ -91,13 +93,14 @@ class CommandHandling:
                 check_time(command)
                 append, outcome = work.prepare(use_case, stream_id, command, request)
                 appended = self.log.append(append)
-            except StreamConflict:
+            except StreamConflict as lost:
                 if attempt == ATTEMPTS - 1:
                     return self._first_answer_or_raise(request)
-                fresh = True
+                self._contended.note(lost.stream_id)  # most often one stream has moved; it alone is read again
+                fresh = attempt > 0
             except DomainError as refusal:
-                lost = isinstance(refusal, ClaimConflict) and work.claims_seen and attempt < ATTEMPTS - 1
-                if lost or (work.relied_on_cache and not fresh):
+                taken = isinstance(refusal, ClaimConflict) and work.claims_seen and attempt < ATTEMPTS - 1
+                if taken or (work.relied_on_cache and not fresh):
                     fresh = True
                     continue
                 return self._refuse(stream_id, command, request, refusal)
@@ -116,13 +119,15 @@ class CommandHandling:
     def _load(self, aggregate: Aggregate, stream_id: UUID, *, fresh: bool) -> tuple[Loaded, bool]:
         """The folded stream and whether it came from the cache unread."""
         known = self._states.get(aggregate, stream_id)
-        if known is not None and not fresh:
+        if known is not None and not fresh and not self._contended.lately(stream_id):
             return known, True
         start = known or self.snapshots.latest(aggregate, stream_id) or Loaded(aggregate.initial(stream_id), 0)
         state, version = start.state, start.version
         for record in self.log.read_stream(stream_id, after_version=version):
             state, version = aggregate.evolve(state, record.version, record.event), record.version
         loaded = Loaded(state, version)
+        if known is not None and version > known.version:
+            self._contended.note(stream_id)
         self._states.put(aggregate, stream_id, loaded)  # an empty stream too: asking again would be a round trip
         self.snapshots.offer(aggregate, stream_id, state, before=start.version, version=version)
         return loaded, False
@@ -331,6 +336,29 @@ def harmless(data: Mapping[str, Any]) -> dict[str, str]:
         elif isinstance(value, str) and all(_CODE.fullmatch(one) for one in value.split(",")):
             kept[name] = value
     return kept
+
+
+class _Contended:
+    """Streams that other processes have written to within the last seconds, as far as this one has noticed.
+
+    Their cached state is probably stale: reading what is new first costs one round trip, deciding on it and losing the
+    race costs a decision, a refused append and that round trip. Only a guess about speed: the append decides anyway.
+    """
+
+    SECONDS = 2.0
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._until: dict[int, float] = {}
+
+    def note(self, stream_id: UUID) -> None:
+        if len(self._until) >= self._size:
+            self._until = {}
+        self._until[stream_id.int] = monotonic() + self.SECONDS
+
+    def lately(self, stream_id: UUID) -> bool:
+        until = self._until.get(stream_id.int)
+        return until is not None and monotonic() < until
 
 
 _Key = tuple[int, Any]

@@ -102,6 +102,7 @@ def carry_out(endpoint: CommandEndpoint, body: dict[str, Any], path: dict[str, A
     """Carries the command out for this request's principal; the receipt as a response."""
     who, parts = principal(), wired()
     request_key = idempotency(who.key_id, g.sent, parts.secret)
+    new_ids = _new_ids(endpoint, body, request_key)
     try:
         expected = if_match(required=endpoint.if_match)
         call = Call(path=path, body=body, request_key=request_key)
@@ -109,7 +110,7 @@ def carry_out(endpoint: CommandEndpoint, body: dict[str, Any], path: dict[str, A
         check_references(body, place)
         if endpoint.before is not None:
             endpoint.before(body)
-        command = _command(endpoint, body, path, place, request_key)
+        command = _command(endpoint, body, path, place, new_ids)
         asked = Request(
             by=command.by, clinic_id=place.clinic_id, patient_id=place.patient_id, idempotency=request_key,
             if_match=expected, correlation_id=correlation(), command_id=id_for(request_key, "command"),
@@ -123,16 +124,16 @@ def carry_out(endpoint: CommandEndpoint, body: dict[str, Any], path: dict[str, A
         if endpoint.flow is None:  # the services have looked for a first answer themselves
             raise
         receipt = _first_answer(request_key, refused)
-    return receipt_response(receipt, endpoint.link, path, _new_ids(endpoint, body, request_key))
+    return receipt_response(receipt, endpoint.link, path, new_ids)
 
 
 def _command(
-    endpoint: CommandEndpoint, body: dict[str, Any], path: dict[str, Any], place: Place, request_key: Idempotency
+    endpoint: CommandEndpoint, body: dict[str, Any], path: dict[str, Any], place: Place, new_ids: Mapping[str, UUID]
 ) -> Command:
     now = wired().services.clock.now()
     values = {name: value for name, value in body.items() if name not in endpoint.extra}
     values.update({name: path[name] for name in endpoint.from_path}, **endpoint.fills)
-    values.update(_new_ids(endpoint, body, request_key))
+    values.update(new_ids)
     resolve_local_moments(values, endpoint.local_moments, place.clinic_id)
     values.setdefault("at", now)
     by = Actor(id=principal().actor_id, role=principal().role)

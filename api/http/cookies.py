@@ -7,11 +7,12 @@ that came by plain HTTP from this machine (measured: Chromium does, Safari does 
 
 from __future__ import annotations
 
-from flask import Flask, request
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.wrappers import Response
 
 from api.http.context import wired
+from api.http.pages import is_page
 
 __all__ = ["FORM", "SESSION", "FormCookie", "clear_session", "name_of", "session_token", "set_session"]
 
@@ -45,7 +46,12 @@ def clear_session(response: Response) -> None:
 
 
 class FormCookie(SecureCookieSessionInterface):
-    """Flask's signed cookie, named and secured like the session's."""
+    """Flask's signed cookie, named and secured like the session's. Machines have none: a twentieth of a command's time
+    went into it."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """None (Flask's empty session that refuses to be written to) where machines ask."""
+        return super().open_session(app, request) if is_page() else None
 
     def get_cookie_name(self, app: Flask) -> str:
         """See `name_of`."""

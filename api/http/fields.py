@@ -27,6 +27,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _TIME = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2})?", re.ASCII)
 _LOCAL = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
 _MOMENT = re.compile(_LOCAL + r"([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII)
+_UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _LOCAL_MOMENT = re.compile(_LOCAL, re.ASCII)
 
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
@@ -35,9 +36,7 @@ EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
 
 def is_storable(text: str) -> bool:
     """Whether every database can hold it: no control characters but tab and newline, no lone surrogates."""
-    if any((ord(c) < 32 and c not in "\t\n\r") or ord(c) == 127 for c in text):
-        return False
-    return not any(0xD800 <= ord(c) <= 0xDFFF for c in text)
+    return _UNSTORABLE.search(text) is None
 
 
 class Text(fields.Field[str]):

@@ -253,6 +253,90 @@ def test_a_lost_race_is_given_up_after_five_times(services: CommandHandling, mon
     assert len(attempts) == 5
 
 
+class Seen:
+    """What a handling reads and tries to append, in order."""
+
+    def __init__(self, log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reads: list[UUID] = []
+        self.appends = 0
+        read_stream, append = log.read_stream, log.append
+
+        def reading(stream_id: UUID, **how: Any) -> Any:
+            self.reads.append(stream_id)
+            return read_stream(stream_id, **how)
+
+        def appending(what: Any) -> Any:
+            self.appends += 1
+            return append(what)
+
+        monkeypatch.setattr(log, "read_stream", reading)
+        monkeypatch.setattr(log, "append", appending)
+
+    def taken(self) -> tuple[list[UUID], int]:
+        """Since the last time it was asked."""
+        seen = self.reads, self.appends
+        self.reads, self.appends = [], 0
+        return seen
+
+
+@pytest.fixture
+def contended(event_log: EventLog, database: Database) -> Any:
+    """Two processes that write to one stream, both with the stream's limit in their caches: (ours, theirs, stream)."""
+    elsewhere, stream = another_process(database), uuid4()
+    handling_on(event_log).handle(LIMITS, add(10), asking())
+    ours, theirs = (CommandHandling(log, Wall(), {Add: Limited()}) for log in (event_log, elsewhere))
+    for one in (ours, theirs):
+        one.handle(stream, add(-1), asking())
+    yield ours, theirs, stream
+    elsewhere.close()
+
+
+def test_after_a_lost_race_only_the_stream_that_moved_is_read_again(
+    contended: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, _, stream = contended
+    seen = Seen(ours.log, monkeypatch)
+    assert ours.handle(stream, add(-1), asking()).version == 3
+    assert seen.taken() == ([stream], 2)
+
+
+def test_a_stream_that_others_write_to_is_read_before_it_is_decided_on(
+    contended: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One read, and no decision made in vain, for as long as it goes on; then the cache is believed again."""
+    ours, theirs, stream = contended
+    ours.handle(stream, add(-1), asking())
+    seen = Seen(ours.log, monkeypatch)
+    for _ in range(3):
+        theirs.handle(stream, add(-1), asking())
+        seen.taken()
+        ours.handle(stream, add(-1), asking())
+        assert seen.taken() == ([stream], 1)
+    monkeypatch.setattr(ours._contended, "SECONDS", 0.0)
+    ours._contended.note(stream)
+    ours.handle(stream, add(-1), asking())
+    assert seen.taken() == ([], 1)
+
+
+def test_after_two_lost_races_everything_is_read_again(contended: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stream moved, and when that was read the limit had moved too: the third decision is right."""
+    ours, theirs, stream = contended
+    append, points = ours.log.append, iter([0, -4])
+
+    def outrun(what: Any) -> Any:
+        less = next(points, 0)
+        if less:
+            handling_on(theirs.log).handle(LIMITS, add(less), asking())
+        return append(what)
+
+    monkeypatch.setattr(ours.log, "append", outrun)
+    seen = Seen(ours.log, monkeypatch)
+    with pytest.raises(TooMany) as refused:
+        ours.handle(stream, add(9), asking())
+    assert refused.value.data["limit"] == 6
+    assert seen.taken()[0] == [stream, LIMITS, stream]
+
+
 def test_a_stale_if_match_is_told_and_nothing_is_kept_of_it(services: CommandHandling) -> None:
     stream = uuid4()
     services.handle(stream, add(1), asking(if_match=0))
