@@ -8,10 +8,11 @@ from projections.directory import BlindIndexes, Directory
 from projections.engine.projection import Group
 from projections.facts.catalogue import OUTCOMES, SAFETY, UTILIZATION
 from projections.facts.recording import FactProjection
+from projections.waiting_list import WAITLIST
 
 
 def facts_group() -> Group:
-    """Everything that needs no keys: rooms and visits, relief, safety, who cares for whom."""
+    """Everything that needs no keys: rooms and visits, relief, safety, who cares for whom, who waits for a slot."""
     return Group(
         "facts",
         (
@@ -19,6 +20,7 @@ def facts_group() -> Group:
             FactProjection("outcomes", 1, OUTCOMES),
             FactProjection("safety", 1, SAFETY),
             CareRelations(),
+            FactProjection("waitlist", 1, WAITLIST),
         ),
     )
 

@@ -15,7 +15,7 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-25.6"
+VERSION = "2026-11-25.7"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset",
@@ -30,6 +30,9 @@ SIGNING_IN = frozenset({
 """Pages before anybody is signed in."""
 
 PUBLIC |= SIGNING_IN
+
+PUBLIC |= frozenset({"calendar.feed"})
+"""Opened by the token in its address; it shows when rooms are booked and nothing about anybody."""
 
 LINKED: frozenset[str] = frozenset({"web_from_home.ask", "web_from_home.style"})
 """Pages opened by a token in their address: no session, and no form token (nothing that a browser sends by itself)."""
@@ -76,9 +79,11 @@ def _rows(scope: str, roles: frozenset[Role], operations: str) -> Iterable[tuple
 POLICY: Mapping[str, Permit] = dict([
     *_rows("clinics:write", frozenset({"owner"}), "open"),
     *_rows("clinics:write", MANAGES, """add_room retire_room set_opening_hours declare_closure lift_closure
-           assign_staff unassign_staff publish_price_list set_on_call"""),
+           assign_staff unassign_staff publish_price_list set_on_call open_calendar_feed
+           close_calendar_feed"""),
     *_rows("clinics:write", PRESCRIBES, "adopt_protocol"),
     *_rows("clinics:read", ANYBODY, "list show"),
+    *_rows("clinics:read", MANAGES, "calendar_feeds"),
     *_rows("staff:write", MANAGES, "join record_credentials leave"),
     *_rows("staff:read", MANAGES | {"auditor"}, "show"),
     *_rows("patients:write", MEETS, "register correct_demographics receive_referral record_coverage"),
@@ -100,6 +105,9 @@ POLICY: Mapping[str, Permit] = dict([
     *_rows("courses:read", READS_CHART, "show"),
     *_rows("appointments:write", MEETS, """book move confirm cancel no_show join_waitlist offer_slot leave_waitlist"""),
     *_rows("appointments:read", READS_SCHEDULE, "show free_slots"),
+    *_rows("scheduling:write", MEETS, "book_series book_from_waitlist"),
+    *_rows("scheduling:read", READS_SCHEDULE, "schedule free_slots stranded waitlist"),
+    *_rows("scheduling:read", MEETS, "series_plan"),
     *_rows("infusions:write", MEETS, "arrive"),
     *_rows("infusions:write", TREATS, """room move_room check order place_iv fail_iv hang_bag give_bolus start
            change_rate pause resume stop give_medication record_vitals score_sedation acknowledge_alert

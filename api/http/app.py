@@ -13,7 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, ValidationError
 
 from api.bootstrap import ReadSide, Services, build_read_side, build_services, identity, key_registry
-from api.http import authentication, csrf, docs, headers, health, metrics, openapi, problems, request_log
+from api.http import authentication, calendar, csrf, docs, headers, health, metrics, openapi, problems, request_log
 from api.http.context import EXTENSION, Wired
 from api.http.limits import Limiter
 from api.http.resources import (
@@ -28,6 +28,7 @@ from api.http.resources import (
     patient_reads,
     projections,
     reference,
+    scheduling,
     staff,
 )
 from api.http.scope import Origins
@@ -38,8 +39,8 @@ from api.web import from_home
 __all__ = ["create_app"]
 
 RESOURCES = (
-    clinics, staff, patient_reads, courses, appointments, infusions, home_links, cabinets, dashboards, events,
-    projections, reference,
+    clinics, staff, patient_reads, courses, appointments, scheduling, infusions, home_links, cabinets, dashboards,
+    events, projections, reference,
 )  # fmt: skip
 
 
@@ -126,5 +127,6 @@ def _add_routes(app: Flask) -> None:
         api.register_blueprint(resource.blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(docs.blueprint)
+    app.register_blueprint(calendar.blueprint)
     web.register(app)
     app.extensions[openapi.EXTENSION] = openapi.finished(api)

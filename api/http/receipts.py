@@ -21,6 +21,10 @@ class ReceiptSchema(Schema):
     )
     events = fields.List(fields.String(), required=True, metadata={"description": "What was recorded."})
     ids = fields.Dict(keys=fields.String(), values=fields.String(), required=True, metadata={"description": "New ids."})
+    told = fields.Dict(
+        keys=fields.String(), values=fields.String(),
+        metadata={"description": "Where a command is about several things: what became of each."},
+    )
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
@@ -28,6 +32,7 @@ _EXAMPLES = {
     "clinics": (ex.CLINIC, "clinic.room_added.v1"), "staff": (ex.NURSE, "staff.credentials_recorded.v1"),
     "patients": (ex.PATIENT, "patient.condition_recorded.v1"), "courses": (ex.COURSE, "course.series_planned.v1"),
     "appointments": (ex.SHEET, "appointment.booked.v1"), "infusions": (ex.INFUSION, "infusion.vitals_recorded.v1"),
+    "scheduling": (ex.SHEET, "appointment.booked.v1"),
     "diary": (ex.DIARY, "diary.pain_scored.v1"), "cabinets": (ex.LOT, "drug_lot.drug_drawn.v1"),
 }
 

@@ -31,7 +31,7 @@ IMPOSSIBLE = """
 ABSENT = """
     NotFound AppointmentNotFound ClosureNotFound HoldNotFound RequestNotFound AdjunctNotFound ConsentNotFound
     AlertNotFound FollowUpNotFound NoSuchAlert NoSuchOrder NoSuchSideEffect NoSuchBooster NoSuchAppointment
-    EntryNotFound
+    EntryNotFound CalendarFeedNotFound
 """
 """404: there is no such thing (inside something that the caller may see)."""
 

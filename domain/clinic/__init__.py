@@ -1,5 +1,12 @@
 """A clinic: its rooms, opening hours, closures, staff on duty, adopted protocol and price list."""
 
+from domain.clinic.calendar_feed import (
+    CalendarFeedClosed,
+    CalendarFeedNotFound,
+    CalendarFeedOpened,
+    CloseCalendarFeed,
+    OpenCalendarFeed,
+)
 from domain.clinic.clinic import as_of, decide, evolve, initial
 from domain.clinic.conduct import (
     AdoptProtocol,
@@ -66,6 +73,7 @@ from domain.clinic.premises import (
     UnknownTimeZone,
 )
 from domain.clinic.state import (
+    CalendarFeed,
     ClinicNotOpen,
     Closure,
     Facts,
@@ -79,6 +87,8 @@ from domain.clinic.state import (
 )
 
 __all__ = [
+    "CalendarFeed", "CalendarFeedClosed", "CalendarFeedNotFound", "CalendarFeedOpened", "CloseCalendarFeed",
+    "OpenCalendarFeed",
     "ESCALATES_AFTER_MINUTES", "AddRoom", "AdoptProtocol", "AlreadyAssigned", "AssignStaff", "ClinicAlreadyOpen",
     "ClinicNotOpen", "ClinicOpened", "Closure", "ClosureAlreadyDeclared", "ClosureDeclared", "ClosureLifted",
     "ClosureNotFound", "ClosureNotValid", "DeclareClosure", "ExampleProtocol", "Facts", "Hours", "LicenceNotInDate",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from domain.clinic import conduct, on_call, premises
+from domain.clinic import calendar_feed, conduct, on_call, premises
 from domain.clinic.state import Facts, State
 from domain.corrections import Entry
 from domain.kernel import Command, Decision, Event, check_time
@@ -25,7 +25,9 @@ def evolve(state: State, version: int, event: Event) -> State:
 def apply(state: State, entry: Entry) -> State:
     """One entry, in order of occurrence."""
     said = premises.evolve_premises(state, entry.event)
-    return on_call.evolve_on_call(conduct.evolve_conduct(said, entry.event), entry.event)
+    for evolved in (conduct.evolve_conduct, on_call.evolve_on_call, calendar_feed.evolve_feeds):
+        said = evolved(said, entry.event)
+    return said
 
 
 def as_of(state: State, moment: datetime) -> State:
@@ -57,6 +59,8 @@ def decide(state: State, command: Command, facts: Facts | None = None) -> Decisi
             return conduct.decide_adoption(state, command, known)
         case conduct.PublishPriceList():
             return conduct.decide_prices(state, command)
+        case calendar_feed.OpenCalendarFeed() | calendar_feed.CloseCalendarFeed():
+            return calendar_feed.decide_feed(state, command)
         case on_call.SetOnCall():
             return on_call.decide_on_call(state, command)
     raise TypeError(f"{type(command).__name__} is no command of a clinic")

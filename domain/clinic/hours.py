@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from datetime import timezone as fixed
 from zoneinfo import ZoneInfo
 
 from domain.clinic.state import Closure, Hours, OpeningSpan, State
@@ -73,6 +74,18 @@ def instant(day: date, wall: time, zone: ZoneInfo, *, last: bool = False) -> dat
     if first > second:
         return _change_between(second, first, zone)
     return second if last else first
+
+
+def shown(moment: datetime, zone: ZoneInfo) -> datetime:
+    """The moment by the clinic's clock, with its offset as a plain number.
+
+    Two moments of one zone compare by the wall clock alone, so those of the hour that comes twice would be taken for
+    each other; with their offsets they are points in time.
+    """
+    local = moment.astimezone(zone)
+    offset = local.utcoffset()
+    assert offset is not None
+    return local.replace(tzinfo=fixed(offset), fold=0)
 
 
 def _change_between(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:

@@ -62,6 +62,15 @@ class Closure(msgspec.Struct, frozen=True, kw_only=True):
     lifted: bool = False
 
 
+class CalendarFeed(msgspec.Struct, frozen=True, kw_only=True):
+    """An address at which the bookings can be subscribed to; `closed`: withdrawn."""
+
+    feed_id: UUID
+    label: str
+    opened_at: datetime
+    closed: bool = False
+
+
 class PriceList(msgspec.Struct, frozen=True, kw_only=True):
     price_list_id: UUID
     effective_from: date
@@ -93,6 +102,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     protocols: tuple[Protocol, ...] = ()
     price_lists: tuple[PriceList, ...] = ()
     on_call: OnCall = OnCall()
+    feeds: tuple[CalendarFeed, ...] = ()
 
     @property
     def is_open(self) -> bool:

@@ -21,6 +21,7 @@ from domain.day_sheet.booking import (
     slot_of,
 )
 from domain.day_sheet.series import (
+    MOST_OCCURRENCES,
     BookFromWaitlist,
     BookSeries,
     NothingToBook,
@@ -41,7 +42,7 @@ from domain.day_sheet.waitlist import JoinWaitlist, LeaveWaitlist, OfferSlot, Sl
 from domain.vocabulary.reasons import INFUSION_KINDS
 
 __all__ = [
-    "INFUSION_KINDS", "appointment", "booked_event", "slot_of",
+    "INFUSION_KINDS", "MOST_OCCURRENCES", "appointment", "booked_event", "slot_of",
     "Board", "BookFromWaitlist", "BookSeries", "NothingToBook", "Obstacle", "Occurrence", "Opening",
     "SeriesNotBookable", "back_to_back", "check_numbers", "free_spans", "nearest", "obstacles", "occurrence_id",
     "quarters", "spread_days",

@@ -4,12 +4,13 @@ Pages and the API share them. They answer from the clinic's state and the log's 
 now would be decided by; they promise nothing, the booking decides.
 """
 
+from services.scheduling.days import ScheduledDay, scheduled_days
 from services.scheduling.openings import Asked, Openings, TooManyDays
 from services.scheduling.reading import Reading
 from services.scheduling.rebooking import Stranded, stranded_bookings
 from services.scheduling.series_plan import PlannedOccurrence, SeriesPlan, Wishes, plan_series
 
 __all__ = [
-    "Asked", "Openings", "PlannedOccurrence", "Reading", "SeriesPlan", "Stranded", "TooManyDays", "Wishes",
-    "plan_series", "stranded_bookings",
+    "Asked", "Openings", "PlannedOccurrence", "Reading", "ScheduledDay", "SeriesPlan", "Stranded", "TooManyDays",
+    "Wishes", "plan_series", "scheduled_days", "stranded_bookings",
 ]

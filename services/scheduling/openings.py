@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from domain import clinic, day_sheet
-from domain.clinic.hours import Interval, instant
+from domain.clinic.hours import Interval, instant, shown
 from domain.day_sheet.slots import LONGEST, NoProtocolAdopted
 from domain.kernel import BadInput, Code
 from domain.vocabulary.reasons import VISIT_KINDS
@@ -88,8 +88,8 @@ class Openings:
             for room_id, spans in self.spans(asked)
             for starts in day_sheet.back_to_back(spans, length)
         ]
-        shown = self._shown(found, asked)
-        return shown[2] if len(shown) > 2 else None
+        slots = self._shown(found, asked)
+        return slots[2] if len(slots) > 2 else None
 
     def spans(
         self, asked: Asked, board: day_sheet.Board | None = None
@@ -148,11 +148,11 @@ class Openings:
         here = self.reading.clinic(self.clinic_id)
         zone = ZoneInfo(here.timezone)
         order = {room.room_id: number for number, room in enumerate(here.rooms)}
-        shown = [
+        local = [
             day_sheet.Opening(
-                room_id=one.room_id, starts_at=one.starts_at.astimezone(zone), ends_at=one.ends_at.astimezone(zone)
+                room_id=one.room_id, starts_at=shown(one.starts_at, zone), ends_at=shown(one.ends_at, zone)
             )
             for one in sorted(found, key=lambda one: (one.starts_at, order[one.room_id]))
         ]
         days = frozenset(self._days(asked, here))
-        return [one for one in shown if one.starts_at.date() in days]
+        return [one for one in local if one.starts_at.date() in days]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from domain import clinic, course, day_sheet
-from domain.clinic.hours import instant
+from domain.clinic.hours import instant, shown
 from domain.course.series import USUAL_INFUSIONS, usual_window
 from domain.kernel import Actor, Code
 from services.scheduling.openings import Asked, Openings
@@ -73,7 +73,7 @@ def plan_series(reading: Reading, clinic_id: UUID, wishes: Wishes) -> SeriesPlan
     here = reading.clinic(clinic_id)
     window = window_of(reading, here, wishes)
     wished = wishes.starts_at or spread(here, window, wishes)
-    wished = tuple(one.astimezone(ZoneInfo(here.timezone)) for one in wished)
+    wished = tuple(shown(one, ZoneInfo(here.timezone)) for one in wished)
     rooms = [one.room_id for one in here.rooms if one.retired_at is None]
     chosen = _Choosing(reading, here, wishes, window, wishes.room_id or (rooms[0] if rooms else UUID(int=0)))
     return SeriesPlan(window_starts=window[0], window_ends=window[1], occurrences=chosen.all_of(wished))
@@ -112,7 +112,7 @@ class _Choosing:
         self, reading: Reading, here: clinic.State, wishes: Wishes, window: tuple[date, date], first_room: UUID
     ) -> None:
         self.reading, self.here, self.wishes, self.window, self.first_room = reading, here, wishes, window, first_room
-        self.openings = Openings(reading, here.stream_id)
+        self.openings, self.zone = Openings(reading, here.stream_id), ZoneInfo(here.timezone)
         self.asked = Asked(
             first=window[0], last=window[1], visit_kind=wishes.visit_kind, nurse_id=wishes.nurse_id,
             prescriber_id=wishes.prescriber_id, patient_id=wishes.patient_id,
@@ -141,7 +141,10 @@ class _Choosing:
         return tuple(self._told(one, board, used) for one in assessed)
 
     def _told(self, one: Assessed, board: day_sheet.Board, used: set[date]) -> PlannedOccurrence:
-        booking, obstacles = one.booking, one.obstacles
+        booking = one.booking
+        obstacles = tuple(
+            each if each.until is None else replace(each, until=shown(each.until, self.zone)) for each in one.obstacles
+        )
         ends_at = day_sheet.slot_of(booking, one.facts).ends_at
         day = clinic.local_date(self.here, booking.starts_at)
         return PlannedOccurrence(
@@ -167,7 +170,7 @@ class _Choosing:
             by=NOBODY, now=now, at=now,
             appointment_id=day_sheet.occurrence_id(wishes.patient_id, number), patient_id=wishes.patient_id,
             room_id=room_id, visit_kind=wishes.visit_kind, starts_at=starts_at, course_id=wishes.course_id,
-            ends_at=(starts_at.astimezone(UTC) + self.length).astimezone(starts_at.tzinfo),
+            ends_at=shown(starts_at + self.length, self.zone),
             nurse_id=wishes.nurse_id, prescriber_id=wishes.prescriber_id,
         )
 

@@ -21,7 +21,10 @@ LONGEST_CLOSURE_DAYS = 400
 
 def use_cases(reader: Reader) -> Mapping[type[Command], UseCase]:
     """Every command of a clinic."""
-    plain = (clinic.AddRoom, clinic.SetOpeningHours, clinic.LiftClosure, clinic.PublishPriceList, clinic.SetOnCall)
+    plain = (
+        clinic.AddRoom, clinic.SetOpeningHours, clinic.LiftClosure, clinic.PublishPriceList, clinic.SetOnCall,
+        clinic.OpenCalendarFeed, clinic.CloseCalendarFeed,
+    )
     return {
         clinic.RetireRoom: Case(clinic, partial(_retired, reader)),
         clinic.OpenClinic: Case(clinic, _opened),

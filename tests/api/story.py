@@ -13,10 +13,20 @@ from uuid import UUID
 
 from api.http import examples as ex
 from api.http.commands import CommandEndpoint
-from api.http.resources import appointments, cabinets, clinics, courses, diary, infusions, patients, staff
+from api.http.resources import (
+    appointments,
+    cabinets,
+    clinics,
+    courses,
+    diary,
+    infusions,
+    patients,
+    scheduling,
+    staff,
+)
 from domain.kernel import derived_id
 
-MODULES = (clinics, staff, patients, courses, appointments, infusions, diary, cabinets)
+MODULES = (clinics, staff, patients, courses, appointments, scheduling, infusions, diary, cabinets)
 ENDPOINTS: dict[str, CommandEndpoint] = {
     f"{module.blueprint.name}.{endpoint.name}": endpoint for module in MODULES for endpoint in module.COMMANDS
 }
@@ -55,6 +65,8 @@ NEVER_CARES = "0b9d2f34-5c1e-4f0a-8a55-0c6d6a1b7e03"
 LEAVER = "9e5a1c20-7b8d-4e3f-a1c2-3d4e5f607110"
 OWNER = "9e5a1c20-7b8d-4e3f-a1c2-3d4e5f607108"
 MANAGER = "9e5a1c20-7b8d-4e3f-a1c2-3d4e5f607109"
+FEED = "1c3e5a70-4b6d-4f8a-9c2e-8d7f6e5a4d01"
+CLOSED_FEED = "1c3e5a70-4b6d-4f8a-9c2e-8d7f6e5a4d02"
 ROOM_2 = "3c1f7a90-2b64-4d7e-9a11-5f0e8d3c2b02"
 ROOM_3 = "3c1f7a90-2b64-4d7e-9a11-5f0e8d3c2b03"
 
@@ -129,6 +141,9 @@ def _clinic() -> list[Step]:
              keep={ex.CLOSURE: "closure_id"}),
         Step("clinics.lift_closure", "manager"),
         Step("clinics.publish_price_list", "manager"),
+        Step("clinics.open_calendar_feed", "manager", keep={CLOSED_FEED: "feed_id"}),
+        Step("clinics.close_calendar_feed", "manager", path={"feed_id": CLOSED_FEED}),
+        Step("clinics.open_calendar_feed", "manager", {"label": "Back office"}, keep={FEED: "feed_id"}),
         Step("clinics.set_on_call", "manager"),
     ]
 
@@ -184,6 +199,12 @@ def _booking() -> list[Step]:
         Step("appointments.join_waitlist", "front_desk", waits, path=later, keep={ex.WAITLIST_ENTRY: "entry_id"}),
         Step("appointments.offer_slot", "front_desk", offered, path=later),
         Step("appointments.leave_waitlist", "front_desk", path=later),
+        Step("appointments.join_waitlist", "front_desk", waits, path=later, keep={ex.WAITLIST_ENTRY: "entry_id"}),
+        Step("scheduling.book_from_waitlist", "front_desk", offered, path=later),
+        Step("scheduling.book_series", "front_desk", {"occurrences": [
+            {"number": number, "room_id": ex.ROOM, "starts_at": Ago(-1440 * days)}
+            for number, days in enumerate((7, 9, 11), 1)
+        ]}),
         Step("appointments.book", "front_desk",
              {"starts_at": Ago(6), "ends_at": Ago(-114), "at": Ago(10), "visit_kind": "trial"},
              path=now, keep={ex.APPOINTMENT: "appointment_id"}),

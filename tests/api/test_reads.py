@@ -19,7 +19,7 @@ from tests.api.world import ROLES, World
 QUERIES = {
     "events.digest": "?from=1&to=50", "dashboards.utilization_rows": "?figure=together.rooms.open_minutes",
     "dashboards.outcomes_rows": "?figure=landmark_fall", "dashboards.safety_rows": "?figure=per_100",
-    "dashboards.boosters_rows": "?figure=nothing",
+    "dashboards.boosters_rows": "?figure=nothing", "scheduling.series_plan": f"?patient_id={ex.PATIENT}",
 }  # fmt: skip
 POSTS = {"patients.search", "diary.make_link", "diary.revoke_link"}
 """No reads, and no commands of the log: tested in files of their own."""
@@ -27,11 +27,13 @@ READS = sorted(name for name in set(POLICY) - set(ENDPOINTS) - POSTS if not is_p
 OF_ONE_CLINIC = (
     "clinics.show", "patients.show", "patients.chart", "patients.timeline", "patients.access_log", "courses.show",
     "infusions.show", "diary.show", "diary.links", "appointments.show", "appointments.free_slots", "cabinets.list",
-    "cabinets.show",
+    "cabinets.show", "scheduling.schedule", "scheduling.free_slots", "scheduling.stranded", "scheduling.waitlist",
+    "scheduling.series_plan", "clinics.calendar_feeds",
 )  # fmt: skip
 HEALTH = (
     "patients.show", "patients.chart", "patients.timeline", "patients.access_log", "courses.show", "infusions.show",
     "diary.show", "diary.links", "appointments.show", "dashboards.boosters", "dashboards.utilization_rows",
+    "scheduling.schedule", "scheduling.stranded", "scheduling.waitlist", "scheduling.series_plan",
 )  # fmt: skip
 
 
@@ -47,7 +49,9 @@ def _url(world: World, operation: str, ids: dict[str, str] | None = None) -> str
             values[argument] = world.now.date()
         else:
             values[argument] = UUID((ids or {}).get(argument) or world.ids[names[argument]])
-    return world.app.url_map.bind("localhost").build(operation, values) + QUERIES.get(operation, "")
+    return world.app.url_map.bind("localhost").build(operation, values) + (
+        QUERIES.get(operation, "").replace(ex.PATIENT, world.ids[ex.PATIENT])
+    )
 
 
 def _allowed(operation: str) -> str:

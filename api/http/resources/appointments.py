@@ -18,10 +18,11 @@ from api.http import examples as ex
 from api.http.access import opened
 from api.http.commands import CommandEndpoint, ResourceBlueprint, register_commands
 from api.http.context import wired
-from api.http.free_slots import free_slots
 from api.http.reading import answer, read_endpoint
-from api.http.scope import clinic_state, of_sheet, see_clinic, sheet_id
+from api.http.scheduling import openings
+from api.http.scope import of_sheet, see_clinic, sheet_id
 from domain import day_sheet
+from services.scheduling import Asked
 
 blueprint = ResourceBlueprint("appointments", __name__, url_prefix="/v1", description=__doc__)
 
@@ -185,5 +186,5 @@ def show_free_slots(query: dict[str, Any], clinic_id: UUID, local_date: date) ->
     A slot that is free now may be taken when it is booked; the booking decides.
     """
     see_clinic(clinic_id)
-    minutes, slots = free_slots(clinic_state(clinic_id).state, clinic_id, local_date, query.get("minutes"))
-    return answer({"minutes": minutes, "slots": slots})
+    found, asked = openings(clinic_id), Asked(first=local_date, last=local_date, minutes=query.get("minutes"))
+    return answer({"minutes": found.length(asked), "slots": msgspec.to_builtins(found.free(asked))})

@@ -10,6 +10,7 @@ from flask import Response
 from marshmallow import Schema, fields
 
 from api.http import examples as ex
+from api.http.calendar import address_of
 from api.http.commands import CommandEndpoint, ResourceBlueprint, register_commands
 from api.http.context import principal, wired
 from api.http.reading import answer, read_endpoint
@@ -81,6 +82,15 @@ COMMANDS = (
             "items": [{"code": "infusion-60", "description": "Ketamine infusion, first hour", "amount_cents": 45000}],
         },
     ),
+    CommandEndpoint(
+        name="open_calendar_feed", path=f"{HERE}/calendar-feeds", command=clinic.OpenCalendarFeed, place=of_clinic,
+        link="/clinics/{id}/calendar-feeds", new_ids=("feed_id",), example={"label": "Front desk wall"},
+    ),
+    CommandEndpoint(
+        name="close_calendar_feed", path=f"{HERE}/calendar-feeds/<uuid:feed_id>/close",
+        command=clinic.CloseCalendarFeed, place=of_clinic, link="/clinics/{id}/calendar-feeds",
+        from_path=("feed_id",), if_match=True, example={},
+    ),
 )
 
 register_commands(blueprint, COMMANDS)
@@ -112,6 +122,22 @@ class ClinicSchema(ClinicNameSchema):
     protocol = fields.Dict(keys=fields.String(), required=True, allow_none=True)
     price_lists = fields.List(fields.Dict(keys=fields.String()), required=True)
     on_call = fields.Dict(keys=fields.String(), required=True)
+
+
+class CalendarFeedSchema(Schema):
+    """An address at which the clinic's bookings can be subscribed to. Whoever has it can read it."""
+
+    feed_id = fields.UUID(required=True)
+    label = fields.String(required=True)
+    opened_at = fields.AwareDateTime(required=True)
+    path = fields.String(required=True, metadata={"description": "Secret: put the server's name before it."})
+
+
+class CalendarFeedsSchema(Schema):
+    """The addresses that were given out and not withdrawn."""
+
+    version = fields.Integer(required=True)
+    feeds = fields.List(fields.Nested(CalendarFeedSchema), required=True)
 
 
 _NAME = {"id": ex.CLINIC, "clinic_name": "Harbour Pain Clinic (fictional)", "timezone": "America/Los_Angeles",
@@ -157,3 +183,22 @@ def show(clinic_id: UUID) -> Response:
         "price_lists": msgspec.to_builtins(state.price_lists), "on_call": msgspec.to_builtins(state.on_call),
     }
     return answer(body, loaded.version)
+
+
+_FEEDS = {"version": 9, "feeds": [{
+    "feed_id": ex.REQUEST, "label": "Front desk wall", "opened_at": ex.NINE,
+    "path": "/calendar/C50vNFweT0qKVQxtamsH.ics",
+}]}
+
+
+@read_endpoint(blueprint, f"{HERE}/calendar-feeds", "calendar_feeds", CalendarFeedsSchema, _FEEDS, etag=True)
+def show_calendar_feeds(clinic_id: UUID) -> Response:
+    """List the calendar addresses of a clinic."""
+    see_clinic(clinic_id)
+    loaded = clinic_state(clinic_id)
+    feeds = [
+        {"feed_id": str(one.feed_id), "label": one.label, "opened_at": one.opened_at.isoformat(),
+         "path": address_of(clinic_id, one.feed_id)}
+        for one in loaded.state.feeds if not one.closed
+    ]
+    return answer({"version": loaded.version, "feeds": feeds}, loaded.version)

@@ -1,0 +1,67 @@
+"""Rooms and days: what is booked on each, and how much is free, for a day's view and a week's."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from domain import clinic, day_sheet
+from domain.clinic.hours import Interval, instant, shown
+from services.scheduling.openings import Asked, Openings
+from services.scheduling.reading import Reading
+
+
+class ScheduledDay(msgspec.Struct, frozen=True, kw_only=True):
+    """One local day. `open_spans` are the clinic's, closures taken off; `free_spans` by room, from now on.
+
+    Appointments in order of time: those that begin that day, whatever became of them.
+    """
+
+    local_date: date
+    version: int
+    starts: datetime
+    ends: datetime
+    open_spans: tuple[Interval, ...]
+    free_spans: dict[UUID, tuple[Interval, ...]]
+    appointments: tuple[day_sheet.Appointment, ...]
+
+    @property
+    def open_minutes(self) -> int:
+        """Of the clinic."""
+        return minutes(self.open_spans)
+
+    def free_minutes(self, room_id: UUID) -> int:
+        """Of a room, from now on."""
+        return minutes(self.free_spans.get(room_id, ()))
+
+
+def minutes(spans: tuple[Interval, ...]) -> int:
+    """Whole minutes, elapsed."""
+    return int(sum((ends - starts).total_seconds() for starts, ends in spans) // 60)
+
+
+def scheduled_days(reading: Reading, clinic_id: UUID, first: date, last: date) -> list[ScheduledDay]:
+    """Each local day from `first` to `last`. One query for what is free, one reading of each sheet."""
+    here = reading.clinic(clinic_id)
+    zone = ZoneInfo(here.timezone)
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    free = dict(Openings(reading, clinic_id).spans(Asked(first=first, last=last)))
+    found = []
+    for day in days:
+        starts, ends = instant(day, time(0), zone), instant(day + timedelta(days=1), time(0), zone)
+        sheet = reading.sheet(clinic_id, day)
+        found.append(ScheduledDay(
+            local_date=day, version=sheet.version, starts=shown(starts, zone), ends=shown(ends, zone),
+            open_spans=clinic.open_on(here, day),
+            free_spans={room: _within(spans, starts, ends) for room, spans in free.items()},
+            appointments=tuple(sorted(
+                sheet.appointments.values(), key=lambda one: (one.starts_at, str(one.appointment_id)))),
+        ))
+    return found
+
+
+def _within(spans: tuple[Interval, ...], starts: datetime, ends: datetime) -> tuple[Interval, ...]:
+    return tuple((max(begin, starts), min(end, ends)) for begin, end in spans if begin < ends and starts < end)
