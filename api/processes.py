@@ -12,17 +12,20 @@ import structlog
 from sqlalchemy import BigInteger, Column, MetaData, String, Table, delete, insert, select
 
 from api.bootstrap import Services
+from api.mail.boxes import Boxes
 from domain.kernel import Envelope, derived_id
 from domain.system import MetricDefinitionPublished
 from projections.engine.database import ViewsDatabase
 from projections.metrics.definitions import DEFINITIONS
 from services.log import Append, EventLog, StreamWrite
 from services.processes.erasures import ApprovedErasures
+from services.processes.escalations import AlertLetters, Escalations
 from services.processes.follow_ups import MissedFollowUps
+from services.processes.reminders import Reminders
 from services.processes.timers import Forget, Process, Timer, log_now, run_once
 from services.use_cases.erasing import Erasing
 
-__all__ = ["Processes", "SqlTimers", "processes_of", "publish_definitions"]
+__all__ = ["Processes", "SqlTimers", "processes_of", "publish_definitions", "telling"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 POLL_S = 1.0
@@ -104,7 +107,7 @@ class Processes(threading.Thread):
         self.stopping = threading.Event()
         self._services = services
         self._store = SqlTimers(database)
-        self._processes = processes_of(services)
+        self._processes = (*processes_of(services), *telling(services, database))
         self._poll_s = poll_s
 
     def run(self) -> None:
@@ -183,6 +186,14 @@ def processes_of(services: Services) -> tuple[Process, ...]:
     """Every process of the system."""
     erasing = Erasing(services.handling, services.log, services.keys)
     return (MissedFollowUps(services.handling), ApprovedErasures(services.handling, erasing))
+
+
+def telling(services: Services, database: ViewsDatabase) -> tuple[Process, ...]:
+    """The processes that tell people of something: of a follow-up that is due, of an alert from home."""
+    boxes = Boxes(database.reads)
+    return (
+        Escalations(services.handling), AlertLetters(services.handling, boxes), Reminders(services.handling, boxes),
+    )
 
 
 def _us(moment: datetime) -> int:

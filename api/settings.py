@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import dataclass, field
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,7 @@ EXAMPLE_SECRET = "change-me-to-at-least-32-random-characters"  # noqa: S105  (it
 """What `.env.example` shows. A start in production with this value is refused."""
 
 MINIMUM_SECRET_LENGTH = 32
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class InsecureSettings(Exception):
@@ -62,6 +64,13 @@ class Settings:
     log_level: str = "INFO"
     emergency_number: str = "911"
     crisis_line: str = "988"
+    smtp_host: str | None = None
+    smtp_port: int = 587
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str | None = None
+    smtp_password: str | None = field(default=None, repr=False)
+    smtp_timeout_seconds: float = 20.0
+    mail_from: str = "Your clinic <no-reply@localhost>"
 
     @classmethod
     def from_environment(cls, env_file: Path | None = None) -> Settings:
@@ -104,6 +113,13 @@ class Settings:
             log_level=env.str("LOG_LEVEL", "INFO"),
             emergency_number=env.str("EMERGENCY_NUMBER", "911"),
             crisis_line=env.str("CRISIS_LINE", "988"),
+            smtp_host=env.str("SMTP_HOST", "") or None,
+            smtp_port=env.int("SMTP_PORT", 465 if env.str("SMTP_SECURITY", "starttls") == "tls" else 587),
+            smtp_security=env.str("SMTP_SECURITY", "starttls"),  # type: ignore[arg-type]
+            smtp_user=env.str("SMTP_USER", "") or None,
+            smtp_password=env.str("SMTP_PASSWORD", "") or None,
+            smtp_timeout_seconds=env.float("SMTP_TIMEOUT_SECONDS", 20.0),
+            mail_from=env.str("MAIL_FROM", "") or "Your clinic <no-reply@localhost>",
         )
         settings.check()
         return settings
@@ -116,6 +132,7 @@ class Settings:
             raise InsecureSettings("ANODYNE_WORKER_CLASS is neither gthread nor sync")
         if self.key_provider == "environment" and not self.key_encryption_key:
             raise InsecureSettings("ANODYNE_KEY_PROVIDER=environment needs ANODYNE_KEY_ENCRYPTION_KEY")
+        self._check_mail()
         if self.environment != "production":
             return
         if not _is_strong(self.given_secret):
@@ -128,6 +145,20 @@ class Settings:
             raise InsecureSettings("ANODYNE_DATABASE_URL (PostgreSQL) must be set in production")
         if self.allow_simulation:
             raise InsecureSettings("ANODYNE_ALLOW_SIMULATION must be off in production")
+
+    def _check_mail(self) -> None:
+        if self.smtp_security not in ("starttls", "tls", "none"):
+            raise InsecureSettings("ANODYNE_SMTP_SECURITY is neither starttls nor tls nor none")
+        if any(character in self.mail_from for character in "\r\n") or "@" not in parseaddr(self.mail_from)[1]:
+            raise InsecureSettings("ANODYNE_MAIL_FROM is no address such as: Your clinic <no-reply@clinic.example>")
+        if self.smtp_host is None or self.environment != "production":
+            return
+        if self.smtp_security == "none" and self.smtp_host not in LOOPBACK:
+            raise InsecureSettings("ANODYNE_SMTP_SECURITY=none is for a mail server on this machine only")
+        if self.public_url is None or not self.public_url.startswith("https://"):
+            raise InsecureSettings("ANODYNE_PUBLIC_URL (https://...) must be set where e-mails carry links")
+        if self.mail_from.endswith("@localhost>"):
+            raise InsecureSettings("ANODYNE_MAIL_FROM must be set where e-mails are sent")
 
     @property
     def address(self) -> str:

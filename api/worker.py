@@ -12,6 +12,7 @@ from pathlib import Path
 
 from api.bootstrap import Urls, build_read_side, build_services
 from api.logs import configure_logging
+from api.mail.office import PostOffice
 from api.processes import Processes
 from api.settings import Settings
 from projections.engine.database import sqlite_path
@@ -31,13 +32,14 @@ def run(settings: Settings) -> bool:
         read_side = build_read_side(settings, services)
         try:
             read_side.engine.install()
-            processes = Processes(services, read_side.database)
+            processes, office = Processes(services, read_side.database), PostOffice(services, read_side)
             processes.start()
+            office.start()
             try:
                 drained = Worker(read_side.engine, make_wake=_wake_for(settings)).run_until_signalled(DRAIN_S)
             finally:
-                processes_drained = processes.stop(DRAIN_S)
-            return drained and processes_drained
+                others_drained = [processes.stop(DRAIN_S), office.stop(DRAIN_S)]
+            return drained and all(others_drained)
         finally:
             read_side.close()
     finally:

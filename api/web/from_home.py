@@ -311,5 +311,5 @@ def _finished(response: AnyResponse) -> AnyResponse:
 @blueprint.errorhandler(DomainError)
 def _refused(error: DomainError) -> AnyResponse:
     """Nothing a patient could mend: the clinic's number is there."""
-    _log.warning("home.refused", rule=error.code, request_id=g.get("request_id", ""))
+    _log.warning("home.refused", reason=error.code, request_id=g.get("request_id", ""))
     return _closed("unavailable", 409)

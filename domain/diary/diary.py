@@ -62,14 +62,17 @@ def apply(state: State, entry: Entry) -> State:
             return replace(state, alerts=(*state.alerts, alert))
         case home_reports.HomeAlertEscalated():
             return replace(state, alerts=tuple(
-                replace(one, told=(*one.told, event.staff_ids)) if one.alert_id == event.alert_id else one
-                for one in state.alerts
-            ))
+                _told(one, event) if one.alert_id == event.alert_id else one for one in state.alerts))
         case home_reports.HomeAlertAcknowledged():
             return replace(state, alerts=tuple(
                 replace(one, acknowledged=True) if one.alert_id == event.alert_id else one for one in state.alerts
             ))
     return state
+
+
+def _told(alert: Alert, event: home_reports.HomeAlertEscalated) -> Alert:
+    return replace(
+        alert, told=(*alert.told, event.staff_ids), told_at=event.occurred_at, everybody_told=event.everybody)
 
 
 def _follow_up(state: State, follow_up_id: UUID, status: str) -> State:

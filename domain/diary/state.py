@@ -39,13 +39,15 @@ class FollowUp(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert from home; `told` are those whom it was brought to, one step after another."""
+    """An alert from home; `told` are those whom it was brought to, one step after another, last at `told_at`."""
 
     alert_id: UUID
     kind: Code
     raised_at: datetime
     acknowledged: bool = False
     told: tuple[tuple[UUID, ...], ...] = ()
+    told_at: datetime | None = None
+    everybody_told: bool = False
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
