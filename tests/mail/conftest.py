@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.conftest import Database
-from tests.home.conftest import AtHome, make_home, quiet
+from tests.from_home.conftest import AtHome, make_home, quiet
 from tests.mail.post import Post
 from tests.support.smtp import MailServer, mail_server
 

@@ -20,7 +20,7 @@ from domain import diary, staff
 from domain.kernel import Actor
 from services.processes.timers import run_once
 from services.use_cases.case import diary_of
-from tests.home.conftest import AtHome
+from tests.from_home.conftest import AtHome
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""An alert from home: the first on call is told at once, then the next, then everybody; who was told when is on record."""
+"""An alert from home: the first on call is told at once, then the next, then everybody; and that is on record."""
 
 from __future__ import annotations
 

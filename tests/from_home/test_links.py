@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.home.links import TOKEN_LENGTH, Answered, Tokens
-from tests.home.conftest import AtHome
+from tests.from_home.conftest import AtHome
 
 TOKENS = Tokens(b"a secret of 32 characters or more", "home")
 

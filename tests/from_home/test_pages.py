@@ -21,7 +21,7 @@ from domain.vocabulary.questions import QUESTIONNAIRES
 from services.handling import Request
 from services.use_cases.case import diary_of
 from tests.conftest import Database
-from tests.home.conftest import AtHome
+from tests.from_home.conftest import AtHome
 
 ALERT = "diary.alert_raised.v1"
 NINE = (1, 0, 2, 1, 0, 0, 3, 1)
