@@ -17,6 +17,7 @@ from api.auth.grants import Grants
 from api.auth.identity import Identity
 from api.auth.keys import KeyRegistry
 from api.auth.sessions import Limits, Sessions
+from api.auth.totp import SecondStep
 from api.settings import Settings
 from domain.kernel import Command, Envelope, derived_id
 from domain.oversight import PermissionChanged
@@ -224,6 +225,7 @@ def identity(settings: Settings, services: Services, read_side: ReadSide) -> Ide
         accounts=Accounts(engine, announce, demo_allowed=settings.environment == "embedded"),
         grants=Grants(engine, announce),
         sessions=Sessions(engine, limits),
+        second_step=SecondStep(engine, lambda: key_encryption(settings), announce),
     )
 
 

@@ -13,8 +13,13 @@ from dataclasses import dataclass, field
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from environs import Env
+
+from api.auth import group_roles
+from domain.kernel import Role
+from domain.vocabulary.people import STAFF_ROLES as PERSONS
 
 __all__ = ["EXAMPLE_SECRET", "InsecureSettings", "Settings"]
 
@@ -59,6 +64,16 @@ class Settings:
     session_idle_minutes: int = 30
     session_hours: int = 12
     sign_in_limit: str = "60 per minute"
+    local_sign_in: bool = True
+    second_step_roles: frozenset[Role] = frozenset()
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = field(default=None, repr=False)
+    oidc_name: str = "your organisation"
+    oidc_scopes: str = "openid profile email"
+    oidc_user_claim: Literal["sub", "email"] = "sub"
+    oidc_groups_claim: str = "groups"
+    oidc_roles: str = "{}"
     metrics_token: str | None = field(default=None, repr=False)
     metrics_dir: Path | None = None
     log_level: str = "INFO"
@@ -108,6 +123,16 @@ class Settings:
             session_idle_minutes=env.int("SESSION_IDLE_MINUTES", 30),
             session_hours=env.int("SESSION_HOURS", 12),
             sign_in_limit=env.str("SIGN_IN_LIMIT", "60 per minute"),
+            local_sign_in=env.bool("LOCAL_SIGN_IN", True),
+            second_step_roles=_roles(env.str("SECOND_STEP_ROLES", "all" if environment == "production" else "none")),
+            oidc_issuer=env.str("OIDC_ISSUER", "").rstrip("/") or None,
+            oidc_client_id=env.str("OIDC_CLIENT_ID", "") or None,
+            oidc_client_secret=env.str("OIDC_CLIENT_SECRET", "") or None,
+            oidc_name=env.str("OIDC_NAME", "your organisation"),
+            oidc_scopes=env.str("OIDC_SCOPES", "openid profile email"),
+            oidc_user_claim=env.str("OIDC_USER_CLAIM", "sub"),  # type: ignore[arg-type]
+            oidc_groups_claim=env.str("OIDC_GROUPS_CLAIM", "groups"),
+            oidc_roles=env.str("OIDC_ROLES", "{}"),
             metrics_token=env.str("METRICS_TOKEN", "") or None,
             metrics_dir=Path(env.str("METRICS_DIR")) if env.str("METRICS_DIR", "") else None,
             log_level=env.str("LOG_LEVEL", "INFO"),
@@ -133,6 +158,7 @@ class Settings:
         if self.key_provider == "environment" and not self.key_encryption_key:
             raise InsecureSettings("ANODYNE_KEY_PROVIDER=environment needs ANODYNE_KEY_ENCRYPTION_KEY")
         self._check_mail()
+        self._check_sign_in()
         if self.environment != "production":
             return
         if not _is_strong(self.given_secret):
@@ -160,6 +186,30 @@ class Settings:
         if self.mail_from.endswith("@localhost>"):
             raise InsecureSettings("ANODYNE_MAIL_FROM must be set where e-mails are sent")
 
+    def _check_sign_in(self) -> None:
+        if self.session_idle_minutes < 3 or self.session_hours < 1:
+            raise InsecureSettings("ANODYNE_SESSION_IDLE_MINUTES is at least 3, ANODYNE_SESSION_HOURS at least 1")
+        if self.public_url is not None and not _is_web_address(self.public_url, self.environment):
+            raise InsecureSettings("ANODYNE_PUBLIC_URL is no https:// address")
+        if self.oidc_issuer is None:
+            if not self.local_sign_in:
+                raise InsecureSettings("ANODYNE_LOCAL_SIGN_IN is off and no ANODYNE_OIDC_ISSUER is set: nobody gets in")
+            return
+        if not _is_web_address(self.oidc_issuer, self.environment):
+            raise InsecureSettings("ANODYNE_OIDC_ISSUER is no https:// address")
+        if not self.oidc_client_id or not self.oidc_client_secret:
+            raise InsecureSettings("ANODYNE_OIDC_ISSUER needs ANODYNE_OIDC_CLIENT_ID and ANODYNE_OIDC_CLIENT_SECRET")
+        if self.environment == "production" and self.public_url is None:
+            raise InsecureSettings("ANODYNE_OIDC_ISSUER needs ANODYNE_PUBLIC_URL in production")
+        if self.oidc_user_claim not in ("sub", "email"):
+            raise InsecureSettings("ANODYNE_OIDC_USER_CLAIM is neither sub nor email")
+        if "openid" not in self.oidc_scopes.split():
+            raise InsecureSettings("ANODYNE_OIDC_SCOPES lacks openid")
+        try:
+            group_roles.parse(self.oidc_roles)
+        except group_roles.BadGroupRoles as error:
+            raise InsecureSettings(f"ANODYNE_OIDC_ROLES: {error}") from error
+
     @property
     def address(self) -> str:
         """Where people reach us: what links in e-mails begin with."""
@@ -183,6 +233,28 @@ class Settings:
         if self.given_secret and self.given_secret != EXAMPLE_SECRET:
             return self.given_secret.encode()
         return _kept_secret(self.home / "secret")
+
+
+def _roles(given: str) -> frozenset[Role]:
+    """The roles of a setting: `all`, `none`, or their names with commas. Raises `InsecureSettings` for another."""
+    names = {name.strip() for name in given.split(",") if name.strip()}
+    if names <= {"none"}:
+        return frozenset()
+    if names == {"all"}:
+        return frozenset(PERSONS)
+    unknown = sorted(names - set(PERSONS))
+    if unknown:
+        known = ", ".join(PERSONS)
+        raise InsecureSettings(f"ANODYNE_SECOND_STEP_ROLES names {', '.join(unknown)}; the roles are {known}")
+    return frozenset(role for role in PERSONS if role in names)
+
+
+def _is_web_address(address: str, environment: str) -> bool:
+    """https, or plain http to this machine where that is all there is (embedded)."""
+    parts = urlsplit(address)
+    if parts.scheme == "https" and parts.hostname:
+        return True
+    return environment == "embedded" and parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def _is_strong(value: str | None) -> bool:

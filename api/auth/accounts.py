@@ -146,6 +146,11 @@ class Accounts:
         )
         self._tell(user_id, "password_changed")
 
+    def has_this_password(self, user_id: str, password: str) -> bool:
+        """Whether it is the user's present password; for the owner of the session, so it is not counted."""
+        row = self._row(ACCOUNTS.c.user_id == user_id)
+        return row is not None and passwords.matches(row["password_hash"], password)
+
     def is_password(self, user_id: str, password: str) -> bool:
         """Whether it is the user's password; counted like a sign-in."""
         row = self._row(ACCOUNTS.c.user_id == user_id)
@@ -177,7 +182,7 @@ class Accounts:
             return Attempt(account=account, reason="disabled")
         if account.demo and not self._demo_allowed:
             return Attempt(account=account, reason="demo-account")
-        self._take_back(account.user_id)
+        self.take_back(account.user_id)
         if passwords.outdated(row["password_hash"]):
             self._update(account.user_id, password_hash=passwords.hashed(password))
         return Attempt(account=account, reason="ok")
@@ -197,7 +202,8 @@ class Accounts:
         """A whole sign-in: the count begins anew."""
         self._update(user_id, failures=0, locked_until_us=0)
 
-    def _take_back(self, user_id: str) -> None:
+    def take_back(self, user_id: str) -> None:
+        """Takes the last attempt back: it was right, but more is to come."""
         with self._engine.begin() as connection:
             connection.execute(
                 update(ACCOUNTS)

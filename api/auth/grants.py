@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import get_args
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, delete, insert, select
@@ -19,10 +18,11 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 from api.auth.tables import GRANTS
 from domain.kernel import Role
 from domain.oversight import PermissionChanged
+from domain.vocabulary.people import STAFF_ROLES
 
 __all__ = ["PERSONS", "Grant", "Grants"]
 
-PERSONS: tuple[Role, ...] = tuple(role for role in get_args(Role) if role not in ("integrator", "patient", "system"))
+PERSONS: tuple[Role, ...] = STAFF_ROLES
 """The roles that a person can sign in with, the widest first."""
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from api.auth.accounts import Account, Accounts
 from api.auth.grants import Grant, Grants
 from api.auth.sessions import Sessions
+from api.auth.totp import SecondStep
 from domain.kernel import Role
 
 __all__ = ["Identity"]
@@ -19,11 +21,12 @@ class Identity:
     accounts: Accounts
     grants: Grants
     sessions: Sessions
+    second_step: SecondStep
 
     def person(
-        self, user_name: str, password: str | None, role: Role, *, clinics: frozenset[object] | None, demo: bool = False
+        self, user_name: str, password: str | None, role: Role, *, clinics: frozenset[UUID] | None, demo: bool = False
     ) -> Account:
         """A user who can sign in in one role."""
         account = self.accounts.create(user_name, password, demo=demo)
-        self.grants.set(account.user_id, [Grant(role=role, clinics=clinics)])  # type: ignore[arg-type]
+        self.grants.set(account.user_id, [Grant(role=role, clinics=clinics)])
         return account

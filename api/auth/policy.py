@@ -15,7 +15,7 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-25.7"
+VERSION = "2026-11-25.8"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset",
@@ -25,7 +25,10 @@ PUBLIC = frozenset({
 
 
 SIGNING_IN = frozenset({
-    "web_signing_in.sign_in", "web_signing_in.give_password", "web_signing_in.sign_out",
+    "web_signing_in.sign_in", "web_signing_in.give_password", "web_signing_in.sign_out", "web_signing_in.code",
+    "web_signing_in.give_code", "web_signing_in.enrol", "web_signing_in.confirm_enrolment",
+    "web_signing_in.new_password", "web_signing_in.set_new_password", "web_signing_in_oidc.start",
+    "web_signing_in_oidc.callback",
 })  # fmt: skip
 """Pages before anybody is signed in."""
 
@@ -129,7 +132,10 @@ POLICY: Mapping[str, Permit] = dict([
     *_rows("events:read", READS_FEED, "list digest"),
     *_rows("projections:read", ANYBODY, "status"),
     *_rows("reference:read", ANYBODY, "vocabularies example_protocol"),
-    *_pages(PERSONS, "web_home.show web_account.show web_preferences.lag web_glossary.show"),
+    *_pages(PERSONS, "web_home.show web_preferences.lag web_glossary.show"),
+    *_pages(PERSONS, """web_account.show web_account.change_role web_account.end_session web_account.stay
+            web_account.sign_out_everywhere web_account.remaining web_account.change_password
+            web_account.second_step web_account.confirm_second_step web_account.remove_second_step"""),
     *_pages(READS_FIGURES, "web_clinics.show web_utilization.show web_outcomes.show web_safety.show"),
     *_pages(READS_FIGURES | READS_CHART, "web_rows.show web_events.show"),
 ])

@@ -86,7 +86,7 @@ SESSIONS = Table(
     Column("user_id", String(36), ForeignKey("ops_users.user_id"), nullable=False, index=True),
     Column("role", String(20), nullable=False),
     Column("stage", String(20), nullable=False),
-    Column("method", String(20), nullable=False),
+    Column("method", String(40), nullable=False),
     Column("agent", String(200), nullable=False),
     Column("address", String(45), nullable=False),
     Column("id_token", Text, comment="for the identity provider's own sign-out"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import Semaphore
 from typing import TYPE_CHECKING, cast
 
-from flask import current_app, g
+from flask import Flask, current_app, g
 
 from api.auth.identity import Identity
 from api.auth.keys import KeyRegistry, Principal
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from api.bootstrap import ReadSide, Services
     from api.http.scope import Origins
 
-__all__ = ["EXTENSION", "Wired", "principal", "session", "wired"]
+__all__ = ["EXTENSION", "Wired", "principal", "session", "wired", "wired_of"]
 
 EXTENSION = "anodyne"
 
@@ -34,6 +34,11 @@ class Wired:
     secret: bytes
     origins: Origins
     waiting: Semaphore
+
+
+def wired_of(app: Flask) -> Wired:
+    """The parts of an application that is not serving a request."""
+    return cast(Wired, app.extensions[EXTENSION])
 
 
 def wired() -> Wired:

@@ -7,6 +7,8 @@ from pathlib import Path
 from flask import Blueprint, Flask
 from jinja2 import FileSystemLoader, StrictUndefined
 
+from api.auth.oidc import make_client
+from api.http.context import wired_of
 from api.web import (
     account,
     assets,
@@ -16,11 +18,13 @@ from api.web import (
     figures,
     glossary,
     home,
+    identity_provider,
     outcomes,
     preferences,
     rows,
     safety,
     signing_in,
+    signing_in_oidc,
     utilization,
     wording,
 )
@@ -29,7 +33,8 @@ from api.web.address import link
 __all__ = ["PAGES", "register"]
 
 PAGES: tuple[Blueprint, ...] = (
-    assets.blueprint, preferences.blueprint, signing_in.blueprint, account.blueprint,
+    assets.blueprint, preferences.blueprint, signing_in.blueprint, signing_in_oidc.blueprint,
+    account.blueprint,
     home.blueprint, clinics.blueprint, utilization.blueprint, outcomes.blueprint, safety.blueprint,
     glossary.blueprint, rows.blueprint, events.blueprint,
 )  # fmt: skip
@@ -50,3 +55,6 @@ def register(app: Flask) -> None:
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
     errors.register(app)
+    provider = make_client(app, wired_of(app).settings)
+    if provider is not None:
+        app.extensions[identity_provider.EXTENSION] = provider

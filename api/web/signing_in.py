@@ -1,95 +1,267 @@
-"""Signing in and out: name and password here, then whatever step is still missing."""
+"""Signing in and out: name and password, then each step that is still missing (`api/auth/steps.py`).
+
+Between the steps the browser holds a session that opens nothing but its step; every step gives it a new token.
+Whatever is wrong with a name and a password, the answer and the time it takes are the same.
+"""
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, redirect, render_template, request
+from urllib.parse import urlencode
+
+from flask import Blueprint, current_app, redirect, request
 from flask import session as form_cookie
 from werkzeug.wrappers import Response
 
-from api.auth.accounts import Attempt
-from api.auth.sessions import Stage
-from api.http.authentication import session_of_request
+from api.auth.accounts import Account
+from api.auth.passwords import WeakPassword
+from api.auth.sessions import Session, Stage
+from api.auth.steps import BY_CODE, BY_PASSWORD, BY_RECOVERY_CODE, next_stage
+from api.http.authentication import STEPS, session_of_request
 from api.http.context import wired
 from api.http.cookies import clear_session, session_token, set_session
 from api.http.limits import limiter
 from api.http.pages import local_path
 from api.web import sign_in_log
+from api.web.identity_provider import sign_out_address
+from api.web.page import render
+from domain.kernel import Role
+
+__all__ = ["admit", "begin", "blueprint", "end_present", "to_form"]
 
 blueprint = Blueprint("web_signing_in", __name__)
 
+REFUSED = "That name and password do not go together, or there were too many attempts. Wait a little and try again."
+PENDING = "second-step"
+"""In the form cookie: the wrapped secret of an authenticator app that is being set up."""
+
+
+# --- name and password ---------------------------------------------------------------------------
+
 
 @blueprint.get("/sign-in")
-def sign_in() -> Response | str:
+def sign_in() -> Response:
     """The form; whoever is signed in already goes on."""
     session = session_of_request()
     if session is not None and session.stage == "full":
-        return _go_on()
+        return redirect(_next() or "/", code=303)
     return _form()
 
 
 @blueprint.post("/sign-in")
-def give_password() -> Response | tuple[str, int]:
-    """Judges name and password; the answer to a wrong one never says what was wrong."""
+def give_password() -> Response:
+    """Judges name and password."""
     limiter().count_sign_in()
+    if not wired().settings.local_sign_in:
+        return _form("People sign in through the organisation's own sign-in here.", 403)
     attempt = wired().identity.accounts.attempt(request.form.get("name", ""), request.form.get("password", ""))
-    if not attempt.passed:
-        sign_in_log.failed(attempt.account, "password", attempt.reason)
-        return _form("That name and password do not go together, or too many attempts were made."), 401
-    return _admit(attempt)
+    if not attempt.passed or attempt.account is None:
+        sign_in_log.failed(attempt.account, BY_PASSWORD, attempt.reason)
+        return _form(REFUSED, 401)
+    return admit(attempt.account, BY_PASSWORD)
 
 
-def _admit(attempt: Attempt) -> Response | tuple[str, int]:
-    identity, account = wired().identity, attempt.account
-    assert account is not None
+def admit(account: Account, method: str) -> Response:
+    """Lets the person on to the next step, or in. Who has no role anywhere is told so."""
+    identity = wired().identity
     grants = identity.grants.of(account.user_id)
     if not grants:
-        sign_in_log.failed(account, "password", "no-role")
-        return _form("This account has no role at any clinic. Ask whoever manages Anodyne for you."), 403
-    identity.accounts.succeeded(account.user_id)
-    sign_in_log.signed_in(account, grants[0], "password")
-    return begin(account.user_id, grants[0].role, method="password", stage="full")
+        sign_in_log.failed(account, method, "no-role")
+        return _form("This account has no role at any clinic. Ask whoever manages Anodyne for you.", 403)
+    stage = next_stage(
+        account, [grant.role for grant in grants], method=method, needing=wired().settings.second_step_roles
+    )
+    if stage == "full":
+        identity.accounts.succeeded(account.user_id)
+        sign_in_log.signed_in(account, grants[0], method)
+    return begin(account.user_id, grants[0].role, method=method, stage=stage)
 
 
-def begin(user_id: str, role: str, *, method: str, stage: Stage, id_token: str | None = None) -> Response:
-    """Starts a session under a new token (whatever the browser held before is ended) and goes on."""
-    sessions = wired().identity.sessions
+def begin(
+    user_id: str, role: Role, *, method: str, stage: Stage, id_token: str | None = None, on: str | None = None
+) -> Response:
+    """Starts a session under a new token (what the browser held before is ended) and goes on to its page."""
     end_present()
-    token = sessions.start(
-        user_id, role, method=method, stage=stage, agent=request.headers.get("User-Agent", ""),  # type: ignore[arg-type]
+    token = wired().identity.sessions.start(
+        user_id, role, method=method, stage=stage, agent=request.headers.get("User-Agent", ""),
         address=request.remote_addr or "", id_token=id_token,
     )
     form_cookie.clear()
-    response = _go_on()
+    response = redirect(on or _next() or "/", code=303) if stage == "full" else _to(STEPS[stage])
     set_session(response, token)
     return response
 
 
-def end_present() -> str | None:
-    """Ends the session that the browser holds, if any; the identity token it came with."""
+def end_present() -> tuple[Session, str | None] | None:
+    """Ends the session that the browser holds, if any; it and the identity token it came with."""
     token = session_token()
-    if token is None:
+    held = None if token is None else wired().identity.sessions.find(token, touch=False)
+    if held is None:
         return None
-    sessions = wired().identity.sessions
-    held = sessions.find(token, touch=False)
-    return None if held is None else sessions.end(held.user_id, held.session_id)
+    return held, wired().identity.sessions.end(held.user_id, held.session_id)
+
+
+# --- the steps after it --------------------------------------------------------------------------
+
+
+@blueprint.get("/sign-in/code")
+def code() -> Response:
+    """Asks for the code of the authenticator app."""
+    return to_form() if _held("code") is None else _code_form()
+
+
+@blueprint.post("/sign-in/code")
+def give_code() -> Response:
+    """Judges a code or a recovery code: counted before it is judged, like passwords."""
+    limiter().count_sign_in()
+    session = _held("code")
+    if session is None:
+        return to_form()
+    accounts = wired().identity.accounts
+    free = accounts.count(session.user_id)
+    by = wired().identity.second_step.check(session.user_id, request.form.get("code", "")) if free else None
+    account = accounts.of(session.user_id)
+    assert account is not None
+    if by is None:
+        sign_in_log.failed(account, BY_CODE, "wrong-code" if free else "locked")
+        return _code_form("That code is not good (any more), or there were too many attempts.", 401)
+    accounts.take_back(session.user_id)
+    return admit(account, BY_CODE if by == "totp" else BY_RECOVERY_CODE)
+
+
+@blueprint.get("/sign-in/enrol")
+def enrol() -> Response:
+    """Shows what the authenticator app needs, where the role needs one and none is set up."""
+    session = _held("enrol")
+    return to_form() if session is None else _enrol_form(session)
+
+
+@blueprint.post("/sign-in/enrol")
+def confirm_enrolment() -> Response:
+    """Keeps the app's secret once its first code is right, and shows the recovery codes."""
+    limiter().count_sign_in()
+    session = _held("enrol")
+    if session is None:
+        return to_form()
+    identity = wired().identity
+    account = identity.accounts.of(session.user_id)
+    assert account is not None
+    pending = identity.second_step.pending(session.user_id, account.sign_in_name, form_cookie.get(PENDING, ""))
+    codes = pending and identity.second_step.confirm(session.user_id, pending, request.form.get("code", ""))
+    if not codes:
+        return _enrol_form(session, "That is not the code of this secret. Is the phone's clock right?", 422)
+    account = identity.accounts.of(session.user_id)
+    assert account is not None
+    entered = admit(account, BY_CODE)
+    shown = render(
+        "signing_in/recovery_codes.html", title="Recovery codes", active="web_signing_in.enrol", codes=codes,
+        on=entered.headers["Location"],
+    )
+    shown.headers.extend([("Set-Cookie", cookie) for cookie in entered.headers.getlist("Set-Cookie")])
+    return shown
+
+
+@blueprint.get("/sign-in/password")
+def new_password() -> Response:
+    """Asks for a password of one's own, where an operator set the present one."""
+    return to_form() if _held("password") is None else _password_form()
+
+
+@blueprint.post("/sign-in/password")
+def set_new_password() -> Response:
+    """Sets it."""
+    session = _held("password")
+    if session is None:
+        return to_form()
+    given, again = request.form.get("password", ""), request.form.get("again", "")
+    accounts = wired().identity.accounts
+    if given != again:
+        return _password_form("The two are not the same.", 422)
+    if accounts.has_this_password(session.user_id, given):
+        return _password_form("Choose another than the one you were given.", 422)
+    try:
+        accounts.set_password(session.user_id, given)
+    except WeakPassword as weak:
+        return _password_form(str(weak), 422)
+    account = accounts.of(session.user_id)
+    assert account is not None
+    return admit(account, session.method)
+
+
+def _held(stage: Stage) -> Session | None:
+    session = session_of_request()
+    return session if session is not None and session.stage == stage else None
+
+
+# --- out -----------------------------------------------------------------------------------------
 
 
 @blueprint.post("/sign-out")
 def sign_out() -> Response:
-    """Ends this session."""
-    end_present()
+    """Ends this session; who came by the identity provider is led to its own sign-out."""
+    ended = end_present()
     form_cookie.clear()
-    response = redirect(current_app.url_for("web_signing_in.sign_in"), code=303)
+    address = sign_out_address(None if ended is None else ended[1])
+    if address is None:
+        return to_form()
+    response = render(
+        "signing_in/signed_out.html", title="Signed out", active="web_signing_in.sign_out", address=address,
+        provider=wired().settings.oidc_name,
+    )
     clear_session(response)
     return response
 
 
-def _go_on() -> Response:
-    return redirect(local_path(request.args.get("next")) or "/", code=303)
+# --- pages ---------------------------------------------------------------------------------------
 
 
-def _form(problem: str | None = None) -> str:
-    return render_template(
-        "signing_in/sign_in.html", problem=problem, name=request.form.get("name", ""),
-        next=local_path(request.args.get("next")),
+def to_form() -> Response:
+    """Back to the beginning, with a cookie that is good for nothing taken away."""
+    response = _to("web_signing_in.sign_in")
+    clear_session(response)
+    return response
+
+
+def _next() -> str | None:
+    return local_path(request.args.get("next"))
+
+
+def _to(operation: str) -> Response:
+    wanted = _next()
+    address = current_app.url_for(operation)
+    return redirect(address + ("?" + urlencode({"next": wanted}) if wanted else ""), code=303)
+
+
+def _form(problem: str | None = None, status: int = 200) -> Response:
+    return render(
+        "signing_in/sign_in.html", title="Sign in", active="web_signing_in.sign_in", status=status, problem=problem,
+        name=request.form.get("name", ""), next=_next(), local=wired().settings.local_sign_in,
+        ended=request.args.get("ended") == "1", provider=wired().settings.oidc_issuer and wired().settings.oidc_name,
+        plain=not request.is_secure and request.host.partition(":")[0] not in ("127.0.0.1", "localhost"),
+    )
+
+
+def _code_form(problem: str | None = None, status: int = 200) -> Response:
+    return render(
+        "signing_in/code.html", title="Your code", active="web_signing_in.code", status=status, problem=problem,
+        next=_next(),
+    )
+
+
+def _enrol_form(session: Session, problem: str | None = None, status: int = 200) -> Response:
+    step, account = wired().identity.second_step, wired().identity.accounts.of(session.user_id)
+    assert account is not None
+    pending = step.pending(session.user_id, account.sign_in_name, form_cookie.get(PENDING, ""))
+    if pending is None:
+        form_cookie[PENDING] = step.sealed_new(session.user_id)
+        pending = step.pending(session.user_id, account.sign_in_name, form_cookie[PENDING])
+    return render(
+        "signing_in/enrol.html", title="Set up a second step", active="web_signing_in.enrol", status=status,
+        problem=problem, pending=pending, next=_next(),
+    )
+
+
+def _password_form(problem: str | None = None, status: int = 200) -> Response:
+    return render(
+        "signing_in/new_password.html", title="A password of your own", active="web_signing_in.new_password",
+        status=status, problem=problem, next=_next(),
     )

@@ -72,7 +72,7 @@ def _create_sessions(schema: str | None, user: sa.Column[str]) -> None:
         user,
         sa.Column("role", sa.String(20), nullable=False),
         sa.Column("stage", sa.String(20), nullable=False),
-        sa.Column("method", sa.String(20), nullable=False),
+        sa.Column("method", sa.String(40), nullable=False),
         sa.Column("agent", sa.String(200), nullable=False),
         sa.Column("address", sa.String(45), nullable=False),
         sa.Column("id_token", sa.Text),
