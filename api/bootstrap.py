@@ -26,7 +26,7 @@ from projections import migrations as views_migrations
 from projections.directory import BlindIndexes
 from projections.engine.database import ViewsDatabase
 from projections.engine.engine import ProjectionEngine
-from projections.registry import directory_group, facts_group
+from projections.registry import board_group, directory_group, facts_group
 from services.access_log import AccessLog
 from services.handling import CommandHandling, Receipt, Request
 from services.log import (
@@ -195,7 +195,7 @@ def build_read_side(
     """The read side over the services' log: cheap, opens worker connections only when its engine is asked to work."""
     database = ViewsDatabase(Urls.of(settings).views)
     index_key = settings.secret()
-    groups = (facts_group(), directory_group(services.unsealer, index_key))
+    groups = (facts_group(), board_group(), directory_group(services.unsealer, index_key))
     engine = (
         ProjectionEngine(database, services.log, groups)
         if now_us is None

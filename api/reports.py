@@ -12,13 +12,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from api.http.context import wired
+from api.auth.policy import READS_CHART
+from api.http.context import principal, wired
 from api.http.problems import Problem
 from api.http.questions import Question
-from projections import boosters, outcomes, safety, utilization
+from projections import boosters, outcomes, referral_funnel, room_board, safety, utilization
 from projections.metrics.figures import Figure, Spread
 
-__all__ = ["DASHBOARDS", "Report", "ask", "figure_at", "figures", "fixed", "parts", "position_of"]
+__all__ = ["DASHBOARDS", "NAMES_PATIENTS", "Report", "ask", "figure_at", "figures", "fixed", "parts", "position_of"]
 
 Report = Callable[..., msgspec.Struct]
 
@@ -27,7 +28,12 @@ DASHBOARDS: dict[str, tuple[Report, str]] = {
     "outcomes": (outcomes.report, "What helps: relief, responders, duration, dose, the path through a course."),
     "safety": (safety.report, "What harms: side effects, alerts, breaches, endings."),
     "boosters": (boosters.report, "Whose relief is about to go: due, overdue, booked, lost. As of a moment."),
+    "operations": (room_board.report, "The house at a moment: rooms, patients, arrivals, what was left open."),
+    "funnel": (referral_funnel.report, "From referral to consultation, first infusion, series and booster."),
 }
+
+NAMES_PATIENTS = frozenset({"boosters", "operations"})
+"""Lists of patients: every reading is an entry of the access log. They are as of a moment and have no period."""
 
 _POSITION = re.compile(r"[a-z]+([0-9]+)")
 
@@ -35,13 +41,17 @@ _POSITION = re.compile(r"[a-z]+([0-9]+)")
 def ask(name: str, asked: Question) -> msgspec.Struct:
     """The report of a dashboard; one connection, nothing kept."""
     with wired().read_side.database.reads.connect() as connection:
-        return _reported(DASHBOARDS[name][0], connection, asked)
+        return _reported(name, connection, asked)
 
 
-def _reported(report: Report, connection: Connection, asked: Question) -> msgspec.Struct:
-    if report is boosters.report:  # a list as of a moment: it has no period
-        return boosters.report(connection, asked.clinics, as_of=asked.as_of, known_at=asked.known_at)
-    return report(connection, asked.clinics, asked.period, as_of=asked.as_of, known_at=asked.known_at)
+def _reported(name: str, connection: Connection, asked: Question) -> msgspec.Struct:
+    report = DASHBOARDS[name][0]
+    if name not in NAMES_PATIENTS:
+        return report(connection, asked.clinics, asked.period, as_of=asked.as_of, known_at=asked.known_at)
+    found = report(connection, asked.clinics, as_of=asked.as_of, known_at=asked.known_at)
+    if isinstance(found, room_board.BoardReport) and principal().role not in READS_CHART:
+        return room_board.without_signs(found)
+    return found
 
 
 def parts(value: Any) -> Iterator[tuple[str, Any]]:

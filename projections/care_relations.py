@@ -64,3 +64,16 @@ def clinics_of(conn: Connection, patient: str) -> list[str]:
     """The clinics that care for `patient` now."""
     query = select(relations.c.clinic).where(relations.c.patient == patient, relations.c.known_to.is_(None))
     return sorted(set(conn.scalars(query)))
+
+
+def cared_for(conn: Connection, patients: Collection[str], clinics: Collection[str]) -> set[str]:
+    """Those of `patients` whom one of `clinics` cares for now."""
+    wanted = sorted(patients)
+    found: set[str] = set()
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        query = select(relations.c.patient).where(
+            relations.c.patient.in_(part), relations.c.clinic.in_(sorted(clinics)), relations.c.known_to.is_(None)
+        )
+        found.update(conn.scalars(query))
+    return found

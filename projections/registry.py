@@ -6,8 +6,9 @@ from domain.ports import Unsealer
 from projections.care_relations import CareRelations
 from projections.directory import BlindIndexes, Directory
 from projections.engine.projection import Group
-from projections.facts.catalogue import OUTCOMES, SAFETY, UTILIZATION
+from projections.facts.catalogue import OUTCOMES, SAFETY, UTILIZATION, WATCH
 from projections.facts.recording import FactProjection
+from projections.loose_ends import LooseEnds
 from projections.waiting_list import WAITLIST
 
 
@@ -23,6 +24,11 @@ def facts_group() -> Group:
             FactProjection("waitlist", 1, WAITLIST),
         ),
     )
+
+
+def board_group() -> Group:
+    """What the room board needs besides the facts of visits. A group of its own: it is rebuilt by itself."""
+    return Group("board", (FactProjection("watch", 1, WATCH), LooseEnds()))
 
 
 def directory_group(unsealer: Unsealer, index_key: bytes) -> Group:

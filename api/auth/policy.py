@@ -15,7 +15,7 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-25.8"
+VERSION = "2026-11-25.9"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset",
@@ -57,6 +57,7 @@ MEETS: frozenset[Role] = frozenset({"owner", "manager", "prescriber", "nurse", "
 READS_CHART: frozenset[Role] = frozenset({"owner", "prescriber", "nurse", "auditor"})
 READS_SCHEDULE: frozenset[Role] = MEETS | {"auditor", "biller"}
 READS_FIGURES: frozenset[Role] = frozenset({"owner", "manager", "prescriber", "auditor"})
+RUNS_THE_DAY: frozenset[Role] = MEETS | {"auditor"}
 READS_CABINET: frozenset[Role] = frozenset({"owner", "manager", "prescriber", "nurse", "auditor"})
 READS_FEED: frozenset[Role] = frozenset({"owner", "auditor", "integrator"})
 ANYBODY: frozenset[Role] = frozenset(
@@ -128,7 +129,8 @@ POLICY: Mapping[str, Permit] = dict([
     *_rows("cabinets:write", TREATS, "draw waste break_vials explain_discrepancy"),
     *_rows("cabinets:read", READS_CABINET, "list show"),
     *_rows("dashboards:read", READS_FIGURES, """utilization utilization_rows outcomes outcomes_rows safety safety_rows
-           boosters boosters_rows"""),
+           funnel funnel_rows"""),
+    *_rows("dashboards:read", RUNS_THE_DAY, "operations operations_rows boosters boosters_rows"),
     *_rows("events:read", READS_FEED, "list digest"),
     *_rows("projections:read", ANYBODY, "status"),
     *_rows("reference:read", ANYBODY, "vocabularies example_protocol"),
@@ -137,6 +139,10 @@ POLICY: Mapping[str, Permit] = dict([
             web_account.sign_out_everywhere web_account.remaining web_account.change_password
             web_account.second_step web_account.confirm_second_step web_account.remove_second_step"""),
     *_pages(READS_FIGURES, "web_clinics.show web_utilization.show web_outcomes.show web_safety.show"),
+    *_pages(RUNS_THE_DAY, "web_today.show web_boosters.show"),
+    *_pages(MEETS | {"biller", "auditor"}, "web_patients.find"),
+    *_pages(READS_CHART, "web_patients.show"),
+    *_pages(READS_FIGURES, "web_funnel.show"),
     *_pages(READS_FIGURES | READS_CHART, "web_rows.show web_events.show"),
 ])
 

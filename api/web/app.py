@@ -37,6 +37,7 @@ PAGES: tuple[Blueprint, ...] = (
     account.blueprint,
     home.blueprint, clinics.blueprint, utilization.blueprint, outcomes.blueprint, safety.blueprint,
     glossary.blueprint, rows.blueprint, events.blueprint,
+    today.blueprint,
 )  # fmt: skip
 """Every page's blueprint; a new page is one line here, one in `api/auth/policy.py`, one in `page.NAVIGATION`."""
 

@@ -27,6 +27,9 @@ __all__ = ["blueprint", "event_title"]
 blueprint = Blueprint("web_rows", __name__)
 
 PAGE = 50
+PAGE_OF = {"operations": "today"}
+"""Dashboards whose page has another name."""
+
 WHICH = ("all", "counted", "other")
 
 
@@ -67,18 +70,23 @@ def show(dashboard: str) -> Response:
     opened(f"dashboard.{dashboard}.rows", count=len(here))
     one = shown(figure, wanted["figure"])
     return render(
-        "rows.html", title=one.title, active=f"web_{dashboard}.show", view=asked, lede="The facts behind this figure.",
-        tables=[_table(here, counted, asked, bool(counted))], figures=[one], one=one, dashboard=dashboard,
+        "rows.html", title=one.title, active=f"web_{_page_of(dashboard)}.show", view=asked,
+        lede="The facts behind this figure.",
+        tables=[_table(here, counted, asked, bool(counted))], figures=[one], one=one, dashboard=_page_of(dashboard),
         which=wanted["which"], counted=len(counted), found=len(facts), number=number, pages=pages,
         first=(number - 1) * PAGE + 1 if here else 0, last=(number - 1) * PAGE + len(here),
-        back=link(f"/{dashboard}"),
+        back=link(f"/{_page_of(dashboard)}"),
     )
+
+
+def _page_of(dashboard: str) -> str:
+    return PAGE_OF.get(dashboard, dashboard)
 
 
 def _check(dashboard: str) -> None:
     """Whoever may not open the dashboard may not open its rows. Raises `Problem` 403."""
     known, who = policy.POLICY, principal()
-    permit = known.get(f"web_{dashboard}.show") or known.get(f"dashboards.{dashboard}_rows")
+    permit = known.get(f"web_{_page_of(dashboard)}.show") or known.get(f"dashboards.{dashboard}_rows")
     if permit is None or not policy.allows(permit, who.role, who.scopes):
         raise Problem(403, "not-permitted", f"The role {who.role} may not open this dashboard.")
 

@@ -48,7 +48,8 @@ def count(many: int, one: str, more: str | None = None) -> str:
 
 
 _DIGITS = {"minutes": 0, "days": 1, "hours": 1, "rooms": 2, "points": 1, "rho": 2, "infusions": 1, "per 100": 1,
-           "percent": 0, "boosters": 0, "episodes": 0, "commands": 0, "orders": 0, "entries": 0, "alerts": 0}
+           "percent": 0, "boosters": 0, "episodes": 0, "commands": 0, "orders": 0, "entries": 0, "alerts": 0,
+           "patients": 0, "bookings": 0, "referrals": 0}
 _SHORT = {"minutes": "min", "hours": "h", "days": "days", "share": "%", "percent": "%", "rho": "", "per 100": "per 100"}
 
 

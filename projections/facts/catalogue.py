@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from projections.facts import tables as t
-from projections.facts.encoding import Encode, any_uncontrolled, as_json, flag, ident, iso, micros, plain, scaled
+from projections.facts.encoding import (
+    Encode,
+    any_measured,
+    any_uncontrolled,
+    as_json,
+    flag,
+    ident,
+    iso,
+    micros,
+    plain,
+    scaled,
+)
 from projections.facts.recording import FactOf
 
 Columns = Mapping[str, tuple[str, Encode]]
@@ -250,3 +261,57 @@ SAFETY = (
     FactOf("infusion.transferred_to_hospital.v1", t.safety_facts, "transferred", _REASON, "infusion"),
     FactOf("infusion.died_in_care.v1", t.safety_facts, "died", {}, "infusion"),
 )
+
+_RATE: Columns = {"rate_ug_per_h": ("rate_mg_per_h", MILLI)}
+
+WATCH = (
+    FactOf("infusion.pre_infusion_checked.v1", t.watch_facts, "checked", {
+        "driver": ("driver_named", flag),
+    }, "infusion"),
+    FactOf("infusion.dose_ordered.v1", t.watch_facts, "ordered", {
+        "subject": ("order_id", ident), "planned_minutes": ("planned_minutes", plain),
+    }, "infusion"),
+    FactOf("infusion.started.v1", t.watch_facts, "started", _RATE, "infusion"),
+    FactOf("infusion.rate_changed.v1", t.watch_facts, "rate_changed", _RATE, "infusion"),
+    FactOf("infusion.resumed.v1", t.watch_facts, "resumed", _RATE, "infusion"),
+    FactOf("infusion.paused.v1", t.watch_facts, "paused", {}, "infusion"),
+    FactOf("infusion.given.v1", t.watch_facts, "stopped", {}, "infusion"),
+    FactOf("infusion.bolus_given.v1", t.watch_facts, "bolus", {"dose_ug": ("dose_mg", MILLI)}, "infusion"),
+    FactOf("infusion.vitals_recorded.v1", t.watch_facts, "vitals", {"measured": ("vitals", any_measured)}, "infusion"),
+    FactOf("infusion.sedation_scored.v1", t.watch_facts, "sedation", {}, "infusion", {"measured": 1}),
+)
+
+LOOSE_ENDS = (
+    FactOf("infusion.patient_arrived.v1", t.loose_end_facts, "visit", {"code": ("visit_kind", plain)}, "infusion"),
+    FactOf("infusion.patient_roomed.v1", t.loose_end_facts, "room", _ROOM, "infusion"),
+    FactOf("infusion.patient_moved_room.v1", t.loose_end_facts, "room", _ROOM, "infusion"),
+    FactOf("infusion.verbal_order_taken.v1", t.loose_end_facts, "order", {
+        "subject": ("order_id", ident), "due_us": ("countersign_by", micros),
+    }, "infusion"),
+    FactOf("infusion.alert_raised.v1", t.loose_end_facts, "alert", {
+        "subject": ("alert_id", ident), "code": ("sign", plain),
+    }, "infusion"),
+    FactOf("diary.alert_raised.v1", t.loose_end_facts, "home_alert", {
+        "subject": ("alert_id", ident), "code": ("kind", plain),
+    }),
+    FactOf("drug_lot.drug_drawn.v1", t.loose_end_facts, "draw", {
+        "subject": ("draw_id", ident), "infusion": ("infusion_id", ident),
+    }),
+)
+"""What begins something that must end."""
+
+_ALERT: Columns = {"subject": ("alert_id", ident)}
+
+ENDS_OF_LOOSE_ENDS = (
+    FactOf("infusion.patient_discharged.v1", t.loose_end_facts, "visit_end"),
+    FactOf("infusion.left_against_advice.v1", t.loose_end_facts, "visit_end"),
+    FactOf("infusion.transferred_to_hospital.v1", t.loose_end_facts, "visit_end"),
+    FactOf("infusion.visit_ended_without_infusion.v1", t.loose_end_facts, "visit_end"),
+    FactOf("infusion.died_in_care.v1", t.loose_end_facts, "visit_end"),
+    FactOf("infusion.room_released.v1", t.loose_end_facts, "room_end"),
+    FactOf("infusion.order_countersigned.v1", t.loose_end_facts, "order_end", {"subject": ("order_id", ident)}),
+    FactOf("infusion.alert_acknowledged.v1", t.loose_end_facts, "alert_end", _ALERT),
+    FactOf("diary.alert_acknowledged.v1", t.loose_end_facts, "home_alert_end", _ALERT),
+    FactOf("drug_lot.drug_wasted.v1", t.loose_end_facts, "draw_end", {"subject": ("draw_id", ident)}),
+)
+"""What ends it: a row of its own, of the kind it ends and the same subject (the stream, where none is named)."""

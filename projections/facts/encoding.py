@@ -10,6 +10,8 @@ from uuid import UUID
 
 import msgspec
 
+from domain.vocabulary.vitals import SET
+
 Encode = Callable[[Any], Any]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,3 +68,8 @@ def as_json(value: Any) -> str:
 def any_uncontrolled(findings: Iterable[Any]) -> int:
     """1 when a screening found something uncontrolled."""
     return int(any(finding.status == "uncontrolled" for finding in findings))
+
+
+def any_measured(vitals: Any) -> int:
+    """1 when at least one sign of the set has a value."""
+    return int(any(getattr(vitals, sign) is not None for sign in SET))

@@ -28,7 +28,8 @@ PREFIXES = {
     "clinic_facts": "k", "appointment_facts": "a", "visit_facts": "v", "infusion_facts": "i", "score_facts": "s",
     "follow_up_facts": "f",
     "course_facts": "c", "patient_facts": "p", "safety_facts": "y", "care_relation_facts": "r",
-    "waitlist_facts": "w", "directory_people": "d", "directory_indexes": "x",
+    "waitlist_facts": "w", "watch_facts": "m", "loose_end_facts": "o",
+    "directory_people": "d", "directory_indexes": "x",
 }
 """First letter of a fact's id: which table it is in."""
 

@@ -63,7 +63,7 @@ def _steps(conn: Connection, patients: set[str], identities: Identities, cut: Cu
 def _what(source: str, row: Row) -> Iterable[str]:
     kind = row["kind"]
     if source == "infusion":
-        if row["purpose"] in ("trial", "series"):
+        if row["purpose"] in ("trial", "series", "booster"):
             yield row["purpose"]
     elif kind == "consultation":
         yield "consulted"
@@ -95,5 +95,5 @@ def _referred(row: Row, day: date, steps: Iterable[tuple[int, str]]) -> Referred
             reached.setdefault(what, us)
     return Referred(
         fact=row["fact_id"], patient=row["patient"] or "", week=monday(day), at_us=row["at_us"], reached=reached,
-        failed=failed,
+        failed=failed, clinic=row["clinic"],
     )  # fmt: skip

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
 
 from projections.engine.projection import Id
 from projections.engine.projection import fact_table as bitemporal_table
@@ -137,6 +137,33 @@ safety_facts = fact_table(
 
 `subject` is the side effect, alert or order; `code` its kind, sign, rule or limit.
 """
+
+watch_facts = fact_table(
+    "watch_facts",
+    ident("infusion"), ident("subject"), number("driver"), number("planned_minutes"), big("rate_ug_per_h"),
+    big("dose_ug"), number("measured"),
+    indexed=(("infusion",),),
+)
+"""checked (driver: named or not), ordered, started, rate_changed, paused, resumed, stopped, bolus, vitals, sedation.
+
+How the drug ran and the patient was watched; `measured` 0: nothing of the set could be obtained.
+"""
+
+loose_end_facts = fact_table(
+    "loose_end_facts",
+    ident("subject"), ident("stream"), ident("infusion"), ident("room"), text("code"), big("due_us"),
+    Column("until_us", BigInteger, nullable=False),
+    indexed=(("clinic", "known_to"),), lookups=("subject", "stream"),
+)
+"""visit, room, order, draw, alert, home_alert: something begun and, from `until_us` on, ended (OPEN until it is);
+
+and what ends them, visit_end and so on, whose `until_us` is their own moment.
+"""
+_standing = loose_end_facts.c.known_to.is_(None)
+Index(
+    "ix_loose_end_facts_standing", loose_end_facts.c.clinic, loose_end_facts.c.until_us,
+    postgresql_where=_standing, sqlite_where=_standing,
+)  # fmt: skip
 
 care_relation_facts = fact_table(
     "care_relation_facts",

@@ -278,8 +278,53 @@ SUPERSEDED = (
 )
 """What figures of earlier reports were made by, in the words of their time."""
 
+FUNNEL_STEPS = (
+    _of("funnel_done", "Step reached", "referrals",
+        "Referrals received in the period whose patient has reached the step since, by as_of: consultation held, "
+        "screening recorded, consent signed, trial infusion, response gate passed, infusion of the series, optimal "
+        "relief, booster infusion.", "count"),
+    _of("funnel_failed", "Ended before the step", "referrals",
+        "Referrals that have not reached the step and whose path has ended: not suitable, screening not cleared, no "
+        "response at the gate, or the course closed.", "count"),
+    _of("funnel_open", "Still open before the step", "referrals",
+        "Referrals that have not reached the step and whose path has not ended by as_of.", "count"),
+)
+
+BOARD = (
+    _of("rooms_now", "Rooms by state", "rooms",
+        "Rooms in service at as_of by state. With a patient not released: preparing, infusing, paused, recovering, "
+        "waiting for driver, cleaning, as the shares of occupied time define them. Without: closed outside opening "
+        "hours or in a closure, else free.", "count"),
+    _of("patients_in", "Patients in the house", "patients",
+        "Arrived, and the visit not ended, at as_of.", "count"),
+    _of("waiting_for_room", "Waiting for a room", "patients",
+        "Arrived, not ended, and never roomed, at as_of.", "count"),
+    _of("watch_overdue", "Vitals or sedation overdue", "patients",
+        "Visits with drug started and not ended whose next vitals or sedation score was due before as_of: the later "
+        "of drug start and the last measurement plus the protocol's interval; after the drug stop by the interval "
+        "of recovery, counted from the stop or a later measurement. A set in which nothing could be obtained is no "
+        "measurement.", "count of due < as_of"),
+    _of("driver_needed", "Driver still needed", "patients",
+        "Patients in the house for an infusion whose latest check names no driver, or who have not been checked.",
+        "count"),
+    _of("unclosed_charts", "Visits not closed", "entries",
+        "Visits that began on an earlier local day and over 12 hours ago, and have no ending.", "count"),
+    _of("orders_open", "Orders to countersign", "entries",
+        "Verbal orders not countersigned at as_of; overdue once the protocol's hours are over.", "count"),
+    _of("draws_open", "Drug drawn and open", "entries",
+        "Draws whose waste is not recorded although their visit has ended, or that were made on an earlier local day "
+        "over 12 hours ago.", "count"),
+    _of("alerts_open", "Open alerts", "entries",
+        "Alerts of visits and from home that nobody has answered at as_of.", "count"),
+    _of("arrivals_expected", "Arrivals expected", "bookings",
+        "Standing bookings that begin within 8 hours, or began within the last 4, whose patient has not arrived and "
+        "who is not recorded as a no-show.", "count"),
+    _of("arrivals_late", "Arrivals late", "bookings",
+        "Of the arrivals expected, those whose booking has begun.", "count"),
+)
+
 DEFINITIONS: tuple[Definition, ...] = (
-    *SUPERSEDED, *ROOMS, *PUNCTUALITY, *ATTENDANCE, *RELIEF, *PATH, *BOOSTERS, *SAFETY,
+    *SUPERSEDED, *ROOMS, *PUNCTUALITY, *ATTENDANCE, *RELIEF, *PATH, *BOOSTERS, *SAFETY, *FUNNEL_STEPS, *BOARD,
 )  # fmt: skip
 """Every version of every definition, kept for ever."""
 

@@ -11,7 +11,7 @@ import msgspec
 from projections.facts.encoding import DAY
 from projections.metrics.figures import Figure, proportion
 
-STEPS = ("consulted", "screened", "consented", "trial", "gate_passed", "series", "optimal_relief")
+STEPS = ("consulted", "screened", "consented", "trial", "gate_passed", "series", "optimal_relief", "booster")
 WITHIN_DAYS = (30, 60, 90)
 
 
@@ -24,6 +24,7 @@ class Referred(msgspec.Struct, frozen=True, kw_only=True):
     at_us: int
     reached: Mapping[str, int]
     failed: str | None
+    clinic: str = ""
 
 
 class StepCounts(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import pytest
 from api.http import examples as ex
 from tests.api.world import World
 
-NAMES = ("utilization", "outcomes", "safety", "boosters")
+NAMES = ("utilization", "outcomes", "safety", "boosters", "operations", "funnel")
 
 
 def _figures(value: Any) -> list[dict[str, Any]]:
@@ -36,7 +36,7 @@ def test_every_figure_says_what_it_rests_on(lived: World, name: str) -> None:
             assert figure["value"] is None, figure
 
 
-@pytest.mark.parametrize("name", ["utilization", "outcomes", "safety"])
+@pytest.mark.parametrize("name", ["utilization", "outcomes", "safety", "operations", "funnel"])
 def test_every_figure_opens_into_its_rows(lived: World, name: str) -> None:
     """The link of each figure leads to as many rows as it counted, each an entry of the log."""
     shown = lived.get(f"/v1/dashboards/{name}", "manager", "A").get_json()

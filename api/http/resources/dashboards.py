@@ -19,7 +19,7 @@ from api.http.cursors import link_next, read_cursor, write_cursor
 from api.http.fields import Text
 from api.http.questions import QuestionSchema, question
 from api.http.reading import answer, read_endpoint
-from api.reports import DASHBOARDS, ask, figure_at, fixed, parts, position_of
+from api.reports import DASHBOARDS, NAMES_PATIENTS, ask, figure_at, fixed, parts, position_of
 from projections.metrics.figures import Figure, Spread
 from services.log.lookup import records_at
 
@@ -122,8 +122,8 @@ def _shown(value: Any, path: str, rows_at: Callable[[str], str]) -> Any:
 def _dashboard(name: str, query: dict[str, Any]) -> Response:
     asked = question(query)
     report = ask(name, asked)
-    if name == "boosters":
-        opened("dashboard.boosters")
+    if name in NAMES_PATIENTS:
+        opened(f"dashboard.{name}")
 
     def rows_at(path: str) -> str:
         return f"/v1/dashboards/{name}/rows?{urlencode({**fixed(asked), 'figure': path})}"
