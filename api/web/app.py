@@ -25,6 +25,7 @@ from api.web import (
     safety,
     signing_in,
     signing_in_oidc,
+    today,
     utilization,
     wording,
 )
