@@ -18,6 +18,7 @@ from domain.system import MetricDefinitionPublished
 from projections.engine.database import ViewsDatabase
 from projections.metrics.definitions import DEFINITIONS
 from services.log import Append, EventLog, StreamWrite
+from services.processes.erased_bookings import BookingsOfErased
 from services.processes.erasures import ApprovedErasures
 from services.processes.escalations import AlertLetters, Escalations
 from services.processes.follow_ups import MissedFollowUps
@@ -185,7 +186,10 @@ def publish_definitions(log: EventLog, now: datetime) -> int:
 def processes_of(services: Services) -> tuple[Process, ...]:
     """Every process of the system."""
     erasing = Erasing(services.handling, services.log, services.keys)
-    return (MissedFollowUps(services.handling), ApprovedErasures(services.handling, erasing))
+    return (
+        MissedFollowUps(services.handling), ApprovedErasures(services.handling, erasing),
+        BookingsOfErased(services.handling, services.log),
+    )
 
 
 def telling(services: Services, database: ViewsDatabase) -> tuple[Process, ...]:

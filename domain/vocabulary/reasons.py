@@ -164,13 +164,13 @@ APPOINTMENT_CANCELLED = plain(
     transport="transport", work="work", cost="cost", relief_lasts="relief lasts", not_working="no benefit",
     clinic_closure="clinic closure", staff_absence="staff absence", equipment="equipment", drug_shortage="no drug",
     medical="medical reasons", course_closed="course closed", weather="weather", duplicate="booked twice",
-    deceased="deceased", other="other")
+    deceased="deceased", record_erased="the record was erased", other="other")
 OVERBOOKING = plain(
     PROPOSED, False, urgent="urgent", expected_no_show="a no-show is expected", short_visit="a short visit",
     patients_need="the patient's need", extra_staff="extra staff", other="other")
 WAITLIST_LEFT = plain(
     PROPOSED, False, booked="booked", patients_choice="the patient's choice", expired="the time has passed",
-    declined="offer declined", other="other")
+    declined="offer declined", record_erased="the record was erased", other="other")
 
 # --- visit ---------------------------------------------------------------------------------------
 

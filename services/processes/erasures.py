@@ -45,16 +45,17 @@ class ApprovedErasures:
         return None
 
     def fire(self, timer: Timer, now: datetime) -> datetime | None:
-        """Erased, unless it is not (or no longer) approved by two; later, while something forbids it."""
+        """Erased, with what is merged into it, unless not (or no longer) approved by two; later, if forbidden now."""
         state: PatientState = self.handling.current(patient, timer.subject).state
-        if not is_approved(state, timer.timer_id):
+        if not state.erased and not is_approved(state, timer.timer_id):
             return None
         command = CompleteErasure(
             by=by(self.name), now=now, at=now, request_id=timer.timer_id, keys_destroyed=0,
         )
         request = replace(asked(self.name, timer.timer_id), idempotency=None, patient_id=timer.subject)
         try:
-            self.erasing.erase(timer.subject, command, request)
+            carry_out = self.erasing.finish if state.erased else self.erasing.erase
+            carry_out(timer.subject, command, request)
         except DomainError:
             return now + TRY_AGAIN
         return None

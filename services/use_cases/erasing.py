@@ -66,17 +66,34 @@ class Erasing:
         """
         merged = self._merged_into(patient_id)
         self._require_possible(patient_id, command, request, merged)
+        counted = self._destroyed((patient_id, *merged), command, request)
+        receipt = self._complete(patient_id, command, request, counted)
+        self._follow(merged, command, request, counted)
+        return receipt
+
+    def finish(self, patient_id: UUID, command: CompleteErasure, request: Request) -> None:
+        """What a process that died after the survivor's event left undone: the events of the records merged into it.
+
+        Raises UnderLegalHold for one that has come under a hold since.
+        """
+        merged = self._merged_into(patient_id)
+        self._follow(merged, command, request, self._destroyed(merged, command, request))
+
+    def _destroyed(self, records: tuple[UUID, ...], command: CompleteErasure, request: Request) -> dict[UUID, int]:
+        """How many keys each record had (none, where they are gone already)."""
         counted = {
-            one: self.keys.destroy(one, by=request.by.id, reason=str(command.request_id))
-            for one in (patient_id, *merged)
+            one: self.keys.destroy(one, by=request.by.id, reason=str(command.request_id)) for one in records
         }
         for one in counted:
             self.handling.snapshots.forget(one)
-        receipt = self._complete(patient_id, command, request, counted)
+        return counted
+
+    def _follow(
+        self, merged: tuple[UUID, ...], command: CompleteErasure, request: Request, counted: dict[UUID, int]
+    ) -> None:
         for one in merged:
             if not self.handling.current(patient, one).state.erased:
                 self._complete(one, command, replace(request, idempotency=None), counted)
-        return receipt
 
     def _complete(
         self, patient_id: UUID, command: CompleteErasure, request: Request, counted: dict[UUID, int]

@@ -12,7 +12,7 @@ import pytest
 from api.bootstrap import build_services, migrate
 from api.processes import Processes, SqlTimers, publish_definitions
 from api.settings import Settings
-from domain import clinic
+from domain import clinic, day_sheet
 from domain.infusion import drug_run
 from domain.kernel import Actor, Command, DomainError
 from domain.patient import erasure, patient, records
@@ -20,6 +20,7 @@ from projections import migrations
 from projections.engine.database import ViewsDatabase
 from projections.metrics.definitions import DEFINITIONS
 from services.handling import CommandHandling, Idempotency, Receipt, Request
+from services.processes.erased_bookings import BookingsOfErased
 from services.processes.erasures import ApprovedErasures
 from services.processes.follow_ups import MissedFollowUps
 from services.processes.timers import Forget, MemoryTimers, Process, Timer, TimerStore, log_now, run_once
@@ -152,6 +153,76 @@ def test_an_approved_erasure_is_carried_out_though_the_one_who_approved_is_gone(
         assert practice.log.keys.destroyed(one)
         assert practice.state(patient, one).erased
     assert run(process, practice, store) == 0
+
+
+def erased(practice: Practice, whose: UUID) -> Erasing:
+    """`whose` is erased by court order, approved by two."""
+    request_id = uuid4()
+    practice.do(whose, erasure.RequestErasure, by=practice.actor("manager"), request_id=request_id,
+                reason_code="court_order")
+    for person in (practice.manager_id, practice.prescriber_id):
+        practice.do(whose, erasure.ApproveErasure, by=Actor(id=str(person), role="owner"), request_id=request_id,
+                    approved_by=person)
+    assert practice.log.keys is not None
+    return Erasing(practice.handling, practice.log, practice.log.keys)
+
+
+def carry_out(practice: Practice, erasing: Erasing) -> None:
+    practice.wait(minutes=5)
+    run(ApprovedErasures(practice.handling, erasing), practice, MemoryTimers())
+
+
+def test_a_record_merged_into_an_erased_one_follows_though_the_process_died_between_the_two(
+    practice: Practice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whose, duplicate = practice.patient(), practice.patient()
+    practice.do(duplicate, records.MergePatients, by=practice.actor("manager"), survivor_id=whose,
+                reason_code="duplicate")
+    erasing = erased(practice, whose)
+    with monkeypatch.context() as patched:
+        patched.setattr(Erasing, "_follow", lambda *_: (_ for _ in ()).throw(SystemExit))
+        with pytest.raises(SystemExit):
+            carry_out(practice, erasing)
+    assert practice.state(patient, whose).erased
+    assert not practice.state(patient, duplicate).erased
+    carry_out(practice, erasing)
+    assert practice.state(patient, duplicate).erased
+    names = [one.name for one in practice.log.read_stream(duplicate)]
+    assert names.count(erasure.PatientErased.NAME) == 1
+
+
+def test_whoever_was_erased_has_nothing_booked_any_more_and_waits_for_nothing(practice: Practice) -> None:
+    """Bookings to come are given up by the clinic's side, with the room; what is over, or another's, stays."""
+    whose, other = practice.patient(), practice.patient()
+    course_id, entry_id = practice.course(whose), uuid4()
+    now = practice.clock.now()
+    over = practice.book(whose, now + timedelta(hours=1), course_id=course_id)
+    coming = [practice.book(whose, now + timedelta(days=days), course_id=course_id) for days in (1, 2)]
+    others_course = practice.course(other)
+    others = practice.book(other, now + timedelta(days=1, hours=3), course_id=others_course)
+    practice.do(practice.sheet(now + timedelta(days=3)), day_sheet.JoinWaitlist, entry_id=entry_id, patient_id=whose,
+                visit_kind="trial", earliest_at=now + timedelta(days=3), latest_at=now + timedelta(days=3, hours=4))
+    practice.wait(hours=2)
+    carry_out(practice, erased(practice, whose))
+    process = BookingsOfErased(CommandHandling(practice.log, practice.clock, use_cases(practice.log)), practice.log)
+    store = MemoryTimers()
+    assert [run(process, practice, one) for one in (store, store, MemoryTimers())] == [1, 0, 1]
+
+    def status(appointment_id: UUID, days: float) -> str:
+        return practice.state(day_sheet, practice.sheet(now + timedelta(days=days))).appointments[appointment_id].status
+
+    assert [status(over, 0), *(status(one, days) for one, days in zip(coming, (1, 2), strict=True))] == [
+        "booked", "cancelled", "cancelled"]
+    assert status(others, 1) == "booked"
+    assert practice.state(day_sheet, practice.sheet(now + timedelta(days=3))).waiting == {}
+    (said, again) = practice.log.read(0, 10, names=[day_sheet.AppointmentCancelled.NAME])
+    for told in (said, again):
+        event = told.event
+        assert isinstance(event, day_sheet.AppointmentCancelled)
+        assert (told.origin, told.role, told.subject) == ("process", "system", whose)
+        assert (event.asked_by, event.reason_code) == ("clinic", "record_erased")
+    practice.book(other, now + timedelta(days=2), course_id=others_course)
+    assert practice.log.read(0, 10, names=["oversight.command_refused.v1"]) == []
 
 
 def test_timers_are_kept_in_the_views_database(tmp_path: Path, practice: Practice) -> None:
