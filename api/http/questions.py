@@ -19,7 +19,7 @@ from projections.metrics.calendar import Period
 
 __all__ = ["Question", "QuestionSchema", "known_position", "question", "wait_for_position"]
 
-LONGEST_PERIOD_DAYS = 400
+LONGEST_PERIOD_DAYS = 3660
 USUAL_WEEKS = 13
 
 

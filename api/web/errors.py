@@ -45,7 +45,7 @@ def page(problem: Problem) -> Response | None:
     html = render_template(
         "error.html", title=heading, text=text, problem=problem, request_id=g.get("request_id", ""),
         detail=problem.detail if problem.status in (409, 410, 412, 422) else "", lede="", active="", view=None,
-        notes=[], **around,
+        notes=[], quiet_since=None, **around,
     )
     response = current_app.response_class(html, status=problem.status, mimetype="text/html")
     for name, value in problem.headers.items():

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Response, current_app, g, render_template, request, url_for
@@ -26,6 +27,7 @@ __all__ = ["NavItem", "lag_seconds", "may", "navigation", "render"]
 
 LAG_TOLD_SECONDS = 5.0
 THEMES = ("light", "dark")
+QUIET = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,11 @@ def render(
     tables = [sorted_by(one, asked.get("sort")) for one in tables]
     if asked.get("format") == "csv":
         return _as_csv(tables, asked.get("table"), active)
+    around = frame(active)
     html = render_template(
         template, title=title, lede=lede, active=active, view=view, tables={one.name: one for one in tables},
-        figures=figures, notes=_notes(figures), **frame(active), **context,
+        figures=figures, notes=_notes(figures), quiet_since=_quiet_since(view, around["fictional"]),
+        **around, **context,
     )
     return current_app.response_class(html, status=status, mimetype="text/html")
 
@@ -136,6 +140,16 @@ def frame(active: str) -> dict[str, Any]:
         "theme": theme if theme in THEMES else "", "lag": lag_seconds() if who is not None else 0.0,
         "lag_told": LAG_TOLD_SECONDS, "may": may, "printed": moment(now, clinics[0].timezone if clinics else "UTC"),
     }
+
+
+def _quiet_since(view: View | None, fictional: bool) -> datetime | None:
+    """The last entry of a demo that ended over a week before the moment seen, so that nobody wonders at empty pages."""
+    if view is None or view.seen_as_of or not fictional:
+        return None
+    log = wired().services.log
+    last = log.read(log.head() - 1, 1)
+    at = last[0].recorded_at if last else None
+    return at if at is not None and view.question.as_of - at > QUIET else None
 
 
 def _asked() -> dict[str, str]:

@@ -23,7 +23,8 @@ PLAIN: dict[str, str] = {
     "baseline_under_3": "baseline under 3", "superseded": "superseded by the next infusion",
     "pending": "too early to say", "missing": "no score", "per 100": "per 100 infusions",
     "waiting_for_driver": "waiting for driver", "clinic_side": "by the clinic",
-    "patient_early": "by the patient with 24 h notice or more", "patient_side": "by the patient",
+    "patient_24h_or_more": "by the patient, 24 h ahead or more", "not_due": "not due yet",
+    "patient_side": "by the patient",
 }
 
 
