@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
+from uuid import UUID
 
 from authlib.integrations.flask_client import OAuth
 from authlib.integrations.flask_client.apps import FlaskOAuth2App
@@ -25,6 +26,7 @@ from api.auth.grants import Grant, Grants
 from api.auth.id_token import BadIdToken, claims_of
 from api.auth.tables import IDENTITIES
 from api.settings import Settings
+from domain.kernel import Role
 
 __all__ = ["NAME", "Arrivals", "NotLetIn", "make_client"]
 
@@ -63,7 +65,7 @@ def make_client(app: Flask, settings: Settings) -> Provider | None:
         name=NAME, client_id=settings.oidc_client_id, client_secret=settings.oidc_client_secret,
         server_metadata_url=f"{settings.oidc_issuer}/.well-known/openid-configuration", client_cls=Provider,
         client_kwargs={
-            "scope": settings.oidc_scopes, "code_challenge_method": "S256", "default_timeout": TIMEOUT_S,
+            "scope": settings.oidc_scopes, "code_challenge_method": "S256", "default_timeout": TIMEOUT_S, "leeway": 5,
         },
     )
     provider.issuer = settings.oidc_issuer
@@ -78,12 +80,11 @@ class Arrivals:
     accounts: Accounts
     grants: Grants
     settings: Settings
+    is_clinic: Callable[[UUID], bool]
 
     def account(self, claims: Mapping[str, Any]) -> Account:
         """The account, with the roles that its groups have now; made where it is new. Raises `NotLetIn`."""
-        roles = group_roles.roles_of(
-            _groups(claims.get(self.settings.oidc_groups_claim)), group_roles.parse(self.settings.oidc_roles)
-        )
+        roles = self._roles(claims)
         account = self._known(claims)
         if account is not None and account.disabled:
             raise NotLetIn("disabled", account)
@@ -95,6 +96,17 @@ class Arrivals:
             account = self._made(claims)
         self.grants.set(account.user_id, [Grant(role=role, clinics=clinics) for role, clinics in roles.items()])
         return account
+
+    def _roles(self, claims: Mapping[str, Any]) -> dict[Role, frozenset[UUID] | None]:
+        """What the groups mean, without clinics that were never opened (the setting may be ahead of them)."""
+        meant = group_roles.roles_of(
+            _groups(claims.get(self.settings.oidc_groups_claim)), group_roles.parse(self.settings.oidc_roles)
+        )
+        opened = {
+            role: None if clinics is None else frozenset(one for one in clinics if self.is_clinic(one))
+            for role, clinics in meant.items()
+        }
+        return {role: clinics for role, clinics in opened.items() if clinics is None or clinics}
 
     def _known(self, claims: Mapping[str, Any]) -> Account | None:
         subject, issuer = claims["sub"], claims["iss"]

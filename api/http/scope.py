@@ -29,6 +29,7 @@ from services.log import Idempotency
 
 __all__ = [
     "ASK_FOR_THE_CLINIC", "Call", "Origin", "Origins", "Place", "check_references", "clinic_state", "course_state",
+    "is_clinic",
     "new_clinic", "new_course", "new_lot", "new_patient", "new_staff", "new_visit", "of_clinic", "of_course",
     "of_diary", "of_lot", "of_patient", "of_sheet", "of_staff", "of_visit", "patient_state", "see_clinic",
     "see_lot", "see_patient", "see_staff", "see_visit", "sheet_id", "timezone_of",
@@ -104,6 +105,12 @@ def clinic_state(clinic_id: UUID) -> Loaded:
     if loaded.version == 0:
         raise not_found()
     return loaded
+
+
+def is_clinic(clinic_id: UUID) -> bool:
+    """Whether such a clinic has been opened (whoever asks)."""
+    origin = wired().origins.of(clinic_id)
+    return origin is not None and origin.name.startswith("clinic.")
 
 
 def see_clinic(clinic_id: UUID) -> None:

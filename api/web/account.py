@@ -17,7 +17,7 @@ from api.http.context import session, wired
 from api.http.cookies import clear_session
 from api.http.limits import limiter
 from api.http.problems import Problem, not_found
-from api.http.scope import clinic_state
+from api.web.address import clinic_name
 from api.web.page import render
 from api.web.signing_in import PENDING
 
@@ -193,13 +193,13 @@ def _step_needed(grants: Sequence[Grant]) -> bool:
 def _places(grant: Grant) -> str:
     if grant.clinics is None:
         return "all clinics"
-    return ", ".join(sorted(clinic_state(clinic_id).state.clinic_name for clinic_id in grant.clinics))
+    return ", ".join(sorted(clinic_name(str(clinic_id)).name for clinic_id in grant.clinics))
 
 
 def _zone(clinics: frozenset[UUID] | None) -> str:
     """The zone that moments are shown in: that of the one clinic, else UTC."""
     if clinics is not None and len(clinics) == 1:
-        return str(clinic_state(next(iter(clinics))).state.timezone)
+        return clinic_name(str(next(iter(clinics)))).timezone
     return "UTC"
 
 

@@ -17,6 +17,7 @@ from api.auth.oidc import Arrivals, NotLetIn, Provider
 from api.http.context import wired
 from api.http.limits import limiter
 from api.http.pages import local_path
+from api.http.scope import is_clinic
 from api.web import sign_in_log
 from api.web.identity_provider import own_address, provider
 from api.web.page import render
@@ -88,7 +89,9 @@ def _proved(asked: Provider) -> tuple[dict[str, Any], str]:
 
 def _arrivals() -> Arrivals:
     identity = wired().identity
-    return Arrivals(wired().read_side.database.reads, identity.accounts, identity.grants, wired().settings)
+    return Arrivals(
+        wired().read_side.database.reads, identity.accounts, identity.grants, wired().settings, is_clinic
+    )
 
 
 def _refused() -> Response:

@@ -27,7 +27,8 @@ def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     opened: list[World] = []
 
     def make(home: Path | None = None, **settings: object) -> World:
-        usual = {"rate_limit": "1000000 per minute", "failure_limit": "1000000 per minute", "key_cache_seconds": 60.0}
+        usual = {"rate_limit": "1000000 per minute", "failure_limit": "1000000 per minute", "key_cache_seconds": 60.0,
+                 "sign_in_limit": "1000000 per minute"}
         chosen = Settings(home=home or tmp_path_factory.mktemp("home"), **{**usual, **settings})  # type: ignore[arg-type]
         migrate(chosen)
         services = build_services(chosen)
