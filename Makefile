@@ -22,11 +22,11 @@ run: runtime ## serve a demo organisation at http://127.0.0.1:PORT (default 8000
 	@$(BIN)/anodyne demo load --if-empty
 	@$(BIN)/anodyne serve --port $(PORT)
 
-test: setup ## every test but the long ones (installs PostgreSQL with apt-get when root and missing)
-	@ANODYNE_TEST_PG_BIN=$$(scripts/find-postgres) $(PYTEST) -n 2 --dist loadgroup -m "not long" $(TESTS)
+test: setup ## every test but the long ones (installs PostgreSQL and Chromium with apt-get when root and missing)
+	@ANODYNE_TEST_PG_BIN=$$(scripts/find-postgres) CHROMIUM=$$(scripts/find-chromium) $(PYTEST) -n 2 --dist loadgroup -m "not long" $(TESTS)
 
 test-long: setup ## the long ones: crash drills with many kills, large histories
-	@ANODYNE_TEST_PG_BIN=$$(scripts/find-postgres) $(PYTEST) -m long $(TESTS)
+	@ANODYNE_TEST_PG_BIN=$$(scripts/find-postgres) CHROMIUM=$$(scripts/find-chromium) $(PYTEST) -m long $(TESTS)
 
 lint: setup ## ruff
 	@$(BIN)/ruff check .

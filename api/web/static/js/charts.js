@@ -66,13 +66,14 @@
     const compiled = vegaLite.compile(spec, { config: look() }).spec;
     if (drawn.has(figure)) drawn.get(figure).view.finalize();
     const runtime = vega.parse(compiled, null, { ast: true });
+    const inner = document.createElement("div"); // Vega gives its container a role; ours is the image, with its words
+    inner.setAttribute("aria-hidden", "true");
+    canvas.replaceChildren(inner);
     const view = new vega.View(runtime, {
-      expr: vega.expressionInterpreter, renderer: "svg", container: canvas, hover: true, tooltip: tell,
+      expr: vega.expressionInterpreter, renderer: "svg", container: inner, hover: true, tooltip: tell,
       logLevel: vega.Error, loader: { load: () => Promise.reject(new Error("nothing is loaded")), sanitize: () => Promise.reject(new Error("no links")) },
     });
     view.run();
-    const picture = canvas.querySelector("svg");
-    picture.setAttribute("aria-hidden", "true"); // the canvas itself is the image, with its words
     drawn.set(figure, { view, width });
     figure.dataset.drawn = "yes";
   };

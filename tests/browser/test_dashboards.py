@@ -1,0 +1,226 @@
+"""A manager's way through the dashboards in Chromium: by mouse, by keyboard, on a phone, on paper."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Served
+from tests.browser.support import drawn, keep, watch
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+def test_from_a_tile_to_an_event(open_as: Callable[..., Page]) -> None:
+    """Number, rows, the one counted, its event, the entry after it: each a click, each saying the same figure."""
+    page = open_as("manager", "/utilization")
+    tile = page.locator("article.figure", has=page.get_by_role("heading", name=re.compile("^No-show rate")))
+    value = tile.locator(".figure-value").inner_text()
+    tile.get_by_role("link", name=re.compile(r"\d+ rows")).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("No-show rate")
+    assert page.locator(".figure-value").first.inner_text() == value
+    page.get_by_role("link", name="In the numerator").click()
+    counted = int(page.locator(".figure-basis").first.inner_text().split(" of ")[0])
+    assert page.locator("table tbody tr").count() == counted > 0
+    assert set(page.locator("table tbody tr td:nth-of-type(3)").all_inner_texts()) == {"yes"}
+    page.locator("table tbody th a").first.click()
+    expect(page.get_by_text("Leaf", exact=True)).to_be_visible()
+    here = page.url
+    page.get_by_role("link", name=re.compile("^Entry (before|after)")).first.click()
+    assert page.url != here and "/events/" in page.url
+
+
+def test_a_definition_shows_by_mouse_and_by_keyboard_and_goes_by_escape(open_as: Callable[..., Page]) -> None:
+    """On hover and on focus; it stays while one reads it; Escape takes it away without moving anything."""
+    page = open_as("manager", "/utilization")
+    button = page.get_by_role("button", name="What Actual utilization means").first
+    tip = page.locator(f"#{button.get_attribute('aria-describedby')}")
+    expect(tip).to_be_hidden()
+    button.hover()
+    expect(tip).to_be_visible()
+    tip.hover()
+    expect(tip).to_be_visible()
+    page.mouse.move(2, 2)
+    expect(tip).to_be_hidden()
+    button.focus()
+    expect(tip).to_be_visible()
+    expect(tip).to_contain_text("the share in which a room was occupied")
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    button.blur()
+    button.focus()
+    page.keyboard.press("Tab")  # into the tip's own link, which stays open while it has the focus
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/glossary#actual_utilization"))
+
+
+def test_a_definition_opens_by_touch(open_as: Callable[..., Page]) -> None:
+    """On a phone a tap shows it, whole, inside the screen."""
+    page = open_as("manager", "/utilization", "phone")
+    button = page.get_by_role("button", name="What Turnover means").first
+    button.tap()
+    box = page.locator(f"#{button.get_attribute('aria-describedby')}").bounding_box()
+    assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390
+    keep(page, "definition-phone")
+
+
+def test_clinics_and_period_are_chosen_and_can_be_shared(open_as: Callable[..., Page]) -> None:
+    """By keyboard alone; the address says it all, so another person's browser shows the same."""
+    page = open_as("manager", "/utilization")
+    all_clinics = page.locator(".figure-value").first.inner_text()
+    page.get_by_text("Clinics All 3 clinics").focus()
+    page.keyboard.press("Enter")
+    box = page.get_by_role("checkbox", name=re.compile("Anodyne Mesa"))
+    box.focus()
+    page.keyboard.press("Space")
+    page.locator("details[open] button", has_text="Show").press("Enter")
+    expect(page.get_by_text("2 clinics")).to_be_visible()
+    page.get_by_role("link", name="4 weeks").click()
+    assert {"clinics=", "from=", "to="} <= set(re.findall(r"(?:clinics|from|to)=", page.url))
+    value = page.locator(".figure-value").first.inner_text()
+    assert value != all_clinics
+    other = open_as("owner", page.url)
+    assert other.locator(".figure-value").first.inner_text() == value
+
+
+def test_a_picker_closes_by_escape_and_by_a_click_elsewhere(open_as: Callable[..., Page]) -> None:
+    """And the focus goes back to what opened it."""
+    page = open_as("manager", "/utilization")
+    summary = page.locator(".picker summary", has_text="Period")
+    summary.click()
+    expect(page.get_by_label("From")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("From")).to_be_hidden()
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    summary.click()
+    page.locator("h1").click()
+    expect(page.get_by_label("From")).to_be_hidden()
+
+
+def test_the_past_is_a_click_away_from_now(open_as: Callable[..., Page], served: Served) -> None:
+    """Given an address of some weeks ago, other numbers, a banner, and the way back."""
+    page = open_as("manager", "/clinics")
+    now = page.locator("table").first.inner_text()
+    page.goto("/clinics?as_of=2026-09-01T12:00:00Z&known_at=2026-09-01T12:00:00Z")
+    expect(page.get_by_text("You look at the past")).to_be_visible()
+    assert page.locator("table").first.inner_text() != now
+    page.get_by_role("link", name="Back to now").click()
+    expect(page.get_by_text("You look at the past")).to_be_hidden()
+
+
+def test_charts_are_drawn_without_eval_and_tell_their_values(open_as: Callable[..., Page], served: Served) -> None:
+    """SVG with marks, our own tooltip, the data a click below; drawn anew when the window changes."""
+    page = open_as("manager", "about:blank")
+    watched = watch(page, served.address)
+    page.goto("/utilization")
+    drawn(page)
+    for chart in page.locator("figure.chart").all():
+        assert chart.locator("svg path").count() > 5
+        expect(chart.locator(".canvas")).to_have_attribute("role", "img")
+    bars = page.locator('figure[data-chart="time-of-day"] svg .mark-rect path')
+    bars.nth(8).hover()  # in the morning, when rooms are busy
+    expect(page.locator(".chart-tip")).to_contain_text("Busy: ")
+    wide = page.locator('figure[data-chart="days"] svg').bounding_box()
+    page.set_viewport_size({"width": 1000, "height": 800})
+    page.wait_for_timeout(500)
+    narrow = page.locator('figure[data-chart="days"] svg').bounding_box()
+    assert wide and narrow and abs(narrow["width"] - wide["width"]) > 20
+    data = page.locator('figure[data-chart="days"] details.data')
+    data.locator("summary").click()
+    expect(data.locator("table")).to_be_visible()
+    assert watched.found(page) == []
+
+
+def test_every_table_downloads_as_csv(open_as: Callable[..., Page], tmp_path: Path) -> None:
+    """What the page shows, with as many rows, readable by any program."""
+    page = open_as("manager", "/clinics")
+    for place, link in enumerate(page.locator("a.csv").all()):
+        with page.expect_download() as begun:
+            link.click()
+        path = tmp_path / f"{place}.csv"
+        begun.value.save_as(path)
+        assert begun.value.suggested_filename.startswith("anodyne-clinics-")
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file, strict=True))
+        assert len({len(row) for row in rows}) == 1 and len(rows) > 1
+
+
+def test_tables_sort_by_links(open_as: Callable[..., Page]) -> None:
+    """Up, then down, told to those who cannot see it; without any script."""
+    page = open_as("manager", "/clinics", java_script_enabled=False)
+    page.get_by_role("link", name="Wait", exact=True).click()
+    head = page.locator("th[aria-sort]")
+    assert (head.count(), head.get_attribute("aria-sort")) == (1, "descending")
+    at = page.locator("thead th").all_inner_texts().index(head.inner_text())
+
+    def waits() -> list[float]:
+        cells = page.locator(f"#content table >> nth=0 >> tbody tr td:nth-child({at + 1}) a").all_inner_texts()
+        return [float(one.split()[0].replace("\u2212", "-")) for one in cells]
+
+    assert waits() == sorted(waits(), reverse=True) and len(waits()) == 3
+    page.get_by_role("link", name="Wait", exact=True).click()
+    assert waits() == sorted(waits())
+
+
+def test_dark_by_choice_is_remembered(open_as: Callable[..., Page]) -> None:
+    """A link chooses, a cookie remembers, the charts follow."""
+    page = open_as("manager", "/utilization")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.get_by_role("link", name="Dark", exact=True).click()
+    page.goto("/glossary")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    page.get_by_role("link", name="Auto", exact=True).click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == light
+
+
+def test_on_paper_everything_is_there(open_as: Callable[..., Page]) -> None:
+    """Light even from a dark screen, tables open, definitions as notes, the address and when; no navigation."""
+    page = open_as("manager", "/utilization", "dark")
+    drawn(page)
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    expect(page.locator("nav.side-nav")).to_be_hidden()
+    assert page.locator("details.data table").count() == page.locator("details.data table:visible").count() > 0
+    notes = page.locator(".notes dt").all_inner_texts()
+    assert any(one.startswith("Actual utilization") for one in notes)
+    expect(page.locator(".printed")).to_contain_text("/utilization")
+    keep(page, "utilization-on-paper")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    assert page.locator("details.data[open]").count() == 0
+
+
+def test_the_lag_is_asked_for_again_by_itself(open_as: Callable[..., Page]) -> None:
+    """HTMX asks for the banner every ten seconds and says that nobody is looking; no style of its own."""
+    page = open_as("manager", "/glossary")
+    with page.expect_request("**/lag", timeout=15_000) as asked:
+        pass
+    assert asked.value.headers["x-anodyne-background"] == "1" and asked.value.headers["hx-request"] == "true"
+    assert page.locator("style").count() == 0
+
+
+def test_the_first_tab_skips_to_the_content(open_as: Callable[..., Page]) -> None:
+    """Keyboard all the way."""
+    page = open_as("manager", "/utilization")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+
+
+def test_on_a_phone_the_menu_leads_everywhere(open_as: Callable[..., Page]) -> None:
+    """Opened by a tap, closed by Escape, every target big enough for a thumb."""
+    page = open_as("manager", "/utilization", "phone")
+    page.get_by_text("Menu", exact=True).tap()
+    keep(page, "menu-phone")
+    links = page.locator(".menu-panel li a:visible")
+    assert links.count() >= 3
+    assert all((box := one.bounding_box()) is not None and box["height"] >= 44 for one in links.all())
+    links.filter(has_text="Glossary").tap()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Glossary")
