@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -33,6 +33,9 @@ POLL_S = 1.0
 
 ANSWERS_KEPT = timedelta(days=30)
 """How long a retry gets its first answer (DESIGN: Idempotency)."""
+
+Chore = Callable[[datetime], object]
+"""Done every round, by the log's clock."""
 
 PURGE_EVERY_S = 3600.0
 LONGEST_PAUSE_S = 60.0
@@ -103,13 +106,16 @@ class SqlTimers:
 class Processes(threading.Thread):
     """Runs every process, one after another, until told to stop. A failure of one does not stop the others."""
 
-    def __init__(self, services: Services, database: ViewsDatabase, *, poll_s: float = POLL_S) -> None:
+    def __init__(
+        self, services: Services, database: ViewsDatabase, *, poll_s: float = POLL_S, chores: Sequence[Chore] = ()
+    ) -> None:
         super().__init__(name="processes")
         self.stopping = threading.Event()
         self._services = services
         self._store = SqlTimers(database)
         self._processes = (*processes_of(services), *telling(services, database))
         self._poll_s = poll_s
+        self._chores = tuple(chores)
 
     def run(self) -> None:
         """Until `stopping`."""
@@ -128,8 +134,20 @@ class Processes(threading.Thread):
                 except Exception as error:
                     failed = True
                     _log.error("processes.failed", name=process.name, error=type(error).__name__)
+            failed = not self._did_chores() or failed
             failures = failures + 1 if failed else 0
             self.stopping.wait(min(self._poll_s * 2**failures, LONGEST_PAUSE_S))
+
+    def _did_chores(self) -> bool:
+        """What is due by the calendar rather than by an event; whether all of it could be done."""
+        done = True
+        for chore in self._chores:
+            try:
+                chore(self._now())
+            except Exception as error:
+                done = False
+                _log.error("processes.failed", name="chore", error=type(error).__name__)
+        return done
 
     def _now(self) -> datetime:
         log = self._services.log

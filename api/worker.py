@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from api.bootstrap import Urls, build_read_side, build_services
+from api.digest.sending import Digests
 from api.logs import configure_logging
 from api.mail.office import PostOffice
 from api.processes import Processes
@@ -32,7 +33,9 @@ def run(settings: Settings) -> bool:
         read_side = build_read_side(settings, services)
         try:
             read_side.engine.install()
-            processes, office = Processes(services, read_side.database), PostOffice(services, read_side)
+            digests = Digests(settings, services, read_side)
+            processes = Processes(services, read_side.database, chores=[digests.schedule])
+            office = PostOffice(services, read_side)
             processes.start()
             office.start()
             try:

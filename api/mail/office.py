@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
 import structlog
 
 from api.bootstrap import ReadSide, Services
+from api.digest.sending import Digests
 from api.home.links import LinkStore
 from api.mail.letters import Letters, Writer
 from api.mail.outbox import Outbox
@@ -24,8 +25,10 @@ _log = structlog.get_logger("anodyne.mail")
 
 def letters_of(services: Services, read_side: ReadSide) -> Letters:
     """Who writes the letters of every kind."""
-    more: Mapping[str, Writer] = {}
-    return Letters(services.settings, services, LinkStore(read_side.database.reads), more)
+    more: dict[str, Writer] = {}
+    letters = Letters(services.settings, services, LinkStore(read_side.database.reads), more)
+    more["digest"] = partial(Digests(services.settings, services, read_side).letter, letters)
+    return letters
 
 
 class PostOffice:
