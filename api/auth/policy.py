@@ -15,7 +15,7 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-25.10"
+VERSION = "2026-11-25.20"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset",
@@ -37,7 +37,7 @@ PUBLIC |= SIGNING_IN
 PUBLIC |= frozenset({"calendar.feed"})
 """Opened by the token in its address; it shows when rooms are booked and nothing about anybody."""
 
-LINKED: frozenset[str] = frozenset({"web_from_home.ask", "web_from_home.style"})
+LINKED: frozenset[str] = frozenset({"web_from_home.ask", "web_from_home.style", "web_digest.stop"})
 """Pages opened by a token in their address: no session, and no form token (nothing that a browser sends by itself)."""
 
 
@@ -125,6 +125,7 @@ POLICY: Mapping[str, Permit] = dict([
     *_rows("diary:write", MEETS, "make_link revoke_link"),
     *_rows("diary:read", READS_CHART, "show"),
     *_rows("diary:read", MEETS | {"auditor"}, "links"),
+    *_rows("alerts:read", TREATS | {"manager", "auditor"}, "list"),
     *_rows("cabinets:write", TREATS | {"manager"}, "receive"),
     *_rows("cabinets:write", TREATS, "draw waste break_vials explain_discrepancy"),
     *_rows("cabinets:read", READS_CABINET, "list show"),
@@ -138,6 +139,9 @@ POLICY: Mapping[str, Permit] = dict([
     *_pages(PERSONS, """web_account.show web_account.change_role web_account.end_session web_account.stay
             web_account.sign_out_everywhere web_account.remaining web_account.change_password
             web_account.second_step web_account.confirm_second_step web_account.remove_second_step"""),
+    *_pages(TREATS | {"manager", "auditor"}, "web_alerts.show"),
+    *_pages(TREATS, "web_alerts.acknowledge"),
+    *_pages(READS_FIGURES, "web_digest.show web_digest.change"),
     *_pages(READS_FIGURES, "web_clinics.show web_utilization.show web_outcomes.show web_safety.show"),
     *_pages(RUNS_THE_DAY, "web_today.show web_boosters.show"),
     *_pages(MEETS | {"biller", "auditor"}, "web_patients.find"),

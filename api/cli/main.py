@@ -21,6 +21,8 @@ NOUNS: dict[str, tuple[str, str]] = {
     "user": ("api.cli.people", "Who may sign in."),
     "key": ("api.cli.people", "API keys."),
     "worker": ("api.cli.worker", "The process that keeps the projections up to date."),
+    "reminders": ("api.cli.mail", "Letters to patients and staff: the outbox."),
+    "digest": ("api.cli.mail", "The weekly digest: who reads it, compute and send it."),
     "projections": ("api.cli.projections", "Read models: how far they are, rebuild, retry, skip."),
     "audit": ("api.cli.audit", "Verify and export the log."),
     "import": ("api.cli.imports", "Read other software's exports."),

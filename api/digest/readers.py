@@ -19,7 +19,7 @@ from api.auth.grants import clinics_of
 from api.auth.policy import READS_FIGURES
 from api.auth.tables import GRANTS, USERS
 from api.digest.tables import READERS
-from api.digest.week import last_complete, next_monday
+from api.digest.week import Week, last_complete, next_monday
 from api.home.links import to_moment, to_us
 from api.mail.outbox import Message, put
 from domain.kernel import derived_id
@@ -120,14 +120,21 @@ class Readers:
 
         A worker that was off on Monday sends on the day it is back; one that was off for weeks sends the last only.
         """
-        week = last_complete(now, zone).name
-        letter = Message(
-            message_id=derived_id("letter", "digest", reader.reader_id, week), kind="digest",
-            recipient=reader.reader_id,
-            about={"week": week, "as_of": now.isoformat(), "known_at": known_at},
-        )
         following = update(READERS).where(READERS.c.reader_id == str(reader.reader_id))
         with self._engine.begin() as sql:
-            new = put(sql, letter)
+            new = put(sql, letter_of(reader, last_complete(now, zone), now, known_at))
             sql.execute(following.values(next_us=to_us(next_monday(now, zone))))
         return new
+
+    def put(self, reader: Reader, week: Week, now: datetime, known_at: int) -> bool:
+        """Puts one week's digest into the outbox; False when it has been."""
+        with self._engine.begin() as sql:
+            return put(sql, letter_of(reader, week, now, known_at))
+
+
+def letter_of(reader: Reader, week: Week, now: datetime, known_at: int) -> Message:
+    """One letter for a reader and a week, whoever asks for it how often."""
+    return Message(
+        message_id=derived_id("letter", "digest", reader.reader_id, week.name), kind="digest",
+        recipient=reader.reader_id, about={"week": week.name, "as_of": now.isoformat(), "known_at": known_at},
+    )

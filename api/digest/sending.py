@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from api.bootstrap import ReadSide, Services
 from api.digest.lines import Digest, Line, compose
@@ -111,11 +111,11 @@ class Digests:
 
     def text(self, asked: Digest, lines: Sequence[Line], stop: str) -> str:
         """For reading as it is, and for checking by copying a line."""
-        return _template("digest.txt", escaped=False).render(**self._context(asked, lines, stop))
+        return _TEMPLATES.get_template("digest.txt").render(**self._context(asked, lines, stop))
 
     def html(self, asked: Digest, lines: Sequence[Line], stop: str) -> str:
         """The same in a table, without a picture, a script or anything that is loaded."""
-        return _template("digest.html", escaped=True).render(**self._context(asked, lines, stop))
+        return _TEMPLATES.get_template("digest.html").render(**self._context(asked, lines, stop))
 
     def _context(self, asked: Digest, lines: Sequence[Line], stop: str) -> dict[str, object]:
         zone = self.zone(asked.clinics)
@@ -128,8 +128,6 @@ class Digests:
         }
 
 
-def _template(name: str, *, escaped: bool) -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=escaped, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True)
-    return environment.get_template(name)
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(["html"]), undefined=StrictUndefined,
+    trim_blocks=True, lstrip_blocks=True)

@@ -17,6 +17,7 @@ from api.http import authentication, calendar, csrf, docs, headers, health, metr
 from api.http.context import EXTENSION, Wired
 from api.http.limits import Limiter
 from api.http.resources import (
+    alerts,
     appointments,
     cabinets,
     clinics,
@@ -40,7 +41,7 @@ __all__ = ["create_app"]
 
 RESOURCES = (
     clinics, staff, patient_reads, courses, appointments, scheduling, infusions, home_links, cabinets, dashboards,
-    events, projections, reference,
+    events, projections, reference, alerts,
 )  # fmt: skip
 
 

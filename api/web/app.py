@@ -11,8 +11,10 @@ from api.auth.oidc import make_client
 from api.http.context import wired_of
 from api.web import (
     account,
+    alerts,
     assets,
     clinics,
+    digest,
     errors,
     events,
     figures,
@@ -37,7 +39,7 @@ PAGES: tuple[Blueprint, ...] = (
     assets.blueprint, preferences.blueprint, signing_in.blueprint, signing_in_oidc.blueprint,
     account.blueprint,
     home.blueprint, clinics.blueprint, utilization.blueprint, outcomes.blueprint, safety.blueprint,
-    glossary.blueprint, rows.blueprint, events.blueprint,
+    glossary.blueprint, rows.blueprint, events.blueprint, alerts.blueprint, digest.blueprint,
     today.blueprint,
 )  # fmt: skip
 """Every page's blueprint; a new page is one line here, one in `api/auth/policy.py`, one in `page.NAVIGATION`."""
