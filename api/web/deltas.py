@@ -55,8 +55,10 @@ def delta(now: Shown, before: Shown) -> Delta:
     if clear is False:
         return Delta(text=f"{size}, within chance", was=was, arrow=arrow, clear=False)
     good = GOOD.get(now.definition.name, "neither")
-    verdict = "" if good == "neither" else "better" if (change > 0) == (good == "more") else "worse"
-    tone = {"better": "ok", "worse": "attention"}.get(verdict, "") if clear else ""
+    verdict = "better" if (change > 0) == (good == "more") else "worse"
+    if not clear or good == "neither":
+        verdict = ""
+    tone = {"better": "ok", "worse": "attention"}.get(verdict, "")
     text = f"{size}, {verdict}" if verdict else size
     return Delta(text=text, was=was, arrow=arrow, tone=tone, clear=clear)
 
