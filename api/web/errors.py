@@ -29,6 +29,8 @@ TEXTS: dict[int, tuple[str, str]] = {
           "the number below."),
     503: ("Back in a moment", "The database cannot be reached just now. Nothing was changed; try again shortly."),
 }
+TOLD = frozenset({409, 410, 412, 422})
+"""Where the reason is the reader's to know; elsewhere it is ours."""
 USUAL = ("That did not work", "Go back and try again.")
 
 
@@ -44,8 +46,8 @@ def page(problem: Problem) -> Response | None:
                   "may": lambda operation: False, "printed": ""}
     html = render_template(
         "error.html", title=heading, text=text, problem=problem, request_id=g.get("request_id", ""),
-        detail=problem.detail if problem.status in (409, 410, 412, 422) else "", lede="", active="", view=None,
-        notes=[], quiet_since=None, **around,
+        detail=problem.detail if problem.status in TOLD and not problem.errors else "",
+        lede="", active="", view=None, notes=[], quiet_since=None, **around,
     )
     response = current_app.response_class(html, status=problem.status, mimetype="text/html")
     for name, value in problem.headers.items():

@@ -15,9 +15,11 @@ from projections.metrics.definitions import DEFINITIONS, Definition
 blueprint = Blueprint("web_glossary", __name__)
 
 GROUPS: tuple[tuple[str, Sequence[Definition]], ...] = (
+    ("The day", definitions.BOARD),
     ("Rooms and time", definitions.ROOMS), ("Punctuality", definitions.PUNCTUALITY),
     ("Attendance", definitions.ATTENDANCE), ("Relief", definitions.RELIEF),
-    ("The path through care", definitions.PATH), ("Boosters", definitions.BOOSTERS), ("Safety", definitions.SAFETY),
+    ("The path through care", (*definitions.PATH, *definitions.FUNNEL_STEPS)),
+    ("Boosters", definitions.BOOSTERS), ("Safety", definitions.SAFETY),
 )  # fmt: skip
 
 
@@ -29,10 +31,11 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def entries(some: Sequence[Definition]) -> list[Entry]:
-    """The terms of a group in its order, each once."""
-    versions: dict[str, list[Definition]] = {}
-    for one in some:
-        versions.setdefault(one.name, []).append(one)
+    """The terms of a group in its order, each once, with every version that there was."""
+    versions: dict[str, list[Definition]] = {one.name: [] for one in some}
+    for one in DEFINITIONS:
+        if one.name in versions:
+            versions[one.name].append(one)
     ordered = [sorted(each, key=lambda one: one.version, reverse=True) for each in versions.values()]
     return [Entry(each[0], tuple(each[1:])) for each in ordered]
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
 
 from api.web.page import NAVIGATION
+from projections.metrics.definitions import DEFINITIONS
 from tests.api.world import World
 
 PERIOD = "from=2026-01-01&to=2026-12-31"
@@ -58,3 +60,12 @@ def test_what_is_not_there_is_told_in_words(lived: World) -> None:
     assert lived.get("/v1/nothing-here").mimetype == "application/problem+json"
     wrong = browser.get("/utilization?from=yesterday")
     assert wrong.status_code == 422 and "from" in wrong.text
+
+
+def test_the_glossary_has_every_definition_and_what_it_meant_before(lived: World) -> None:
+    """Each name once, at its anchor, with the version in force; versions before it below."""
+    page = unescape(lived.browser("nurse", "A").get("/glossary").text)
+    for one in DEFINITIONS:
+        assert page.count(f'id="{one.name}"') == 1, one.name
+        assert one.text in page and one.formula in page, (one.name, one.version)
+    assert "<h2 id=\"group-1\">" in page and ">More<" not in page, "every definition has its group"
