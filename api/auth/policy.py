@@ -15,7 +15,7 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-25.20"
+VERSION = "2026-11-25.21"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset",
@@ -54,6 +54,7 @@ PRESCRIBES: frozenset[Role] = frozenset({"owner", "prescriber"})
 TREATS: frozenset[Role] = frozenset({"owner", "prescriber", "nurse"})
 DESK: frozenset[Role] = frozenset({"owner", "manager", "front_desk"})
 MEETS: frozenset[Role] = frozenset({"owner", "manager", "prescriber", "nurse", "front_desk"})
+EMERGENCY: frozenset[Role] = frozenset({"prescriber", "nurse"})
 READS_CHART: frozenset[Role] = frozenset({"owner", "prescriber", "nurse", "auditor"})
 READS_SCHEDULE: frozenset[Role] = MEETS | {"auditor", "biller"}
 READS_FIGURES: frozenset[Role] = frozenset({"owner", "manager", "prescriber", "auditor"})
@@ -89,7 +90,7 @@ POLICY: Mapping[str, Permit] = dict([
     *_rows("clinics:read", ANYBODY, "list show"),
     *_rows("clinics:read", MANAGES, "calendar_feeds"),
     *_rows("staff:write", MANAGES, "join record_credentials leave"),
-    *_rows("staff:read", MANAGES | {"auditor"}, "show"),
+    *_rows("staff:read", MANAGES | {"auditor"}, "list show"),
     *_rows("patients:write", MEETS, "register correct_demographics receive_referral record_coverage"),
     *_rows("patients:write", MANAGES | {"prescriber"}, """open_care_relation close_care_relation change_home_clinic
            merge unmerge"""),
@@ -103,6 +104,8 @@ POLICY: Mapping[str, Permit] = dict([
     *_rows("patients:read", MEETS | {"biller", "auditor"}, "search show"),
     *_rows("patients:read", READS_CHART, "chart timeline"),
     *_rows("patients:read", MANAGES | {"auditor"}, "access_log"),
+    *_rows("patients:write", EMERGENCY, "use_emergency_access"),
+    *_rows("oversight:read", MANAGES | {"auditor"}, "emergency_accesses"),
     *_rows("courses:write", PRESCRIBES, """hold_consultation hold_another_consultation open assess_response
            plan_series revise_series reach_optimal_relief transfer close amend_entry strike_entry"""),
     *_rows("courses:write", MEETS, "schedule_booster reschedule_booster cancel_booster"),

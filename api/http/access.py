@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from flask import g
+
 from api.http.context import principal, wired
 from api.http.problems import Problem
 from domain.access import ExportMade, RecordOpened
@@ -24,7 +26,7 @@ def opened(
     position = services.log.head()
     event = RecordOpened(
         occurred_at=services.clock.now(), resource=resource, patient_id=patient_id, care_position=position,
-        result_count=count,
+        result_count=count, purpose="emergency" if g.get("emergency") is not None else "treatment",
     )
     _note(event, clinic_id, patient_id)
     return position

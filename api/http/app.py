@@ -26,6 +26,7 @@ from api.http.resources import (
     events,
     home_links,
     infusions,
+    oversight,
     patient_reads,
     projections,
     reference,
@@ -41,7 +42,7 @@ __all__ = ["create_app"]
 
 RESOURCES = (
     clinics, staff, patient_reads, courses, appointments, scheduling, infusions, home_links, cabinets, dashboards,
-    events, projections, reference, alerts,
+    events, projections, reference, alerts, oversight,
 )  # fmt: skip
 
 

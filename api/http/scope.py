@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from flask import request
+from flask import Response, after_this_request, g, request
 
 from api.http.context import principal, wired
 from api.http.idempotency import CLINIC_HEADER, id_for
@@ -26,14 +26,21 @@ from domain.kernel import derived_id
 from domain.patient import patient
 from services.handling import Loaded
 from services.log import Idempotency
+from services.use_cases.oversight import day_of, emergency_until
 
 __all__ = [
-    "ASK_FOR_THE_CLINIC", "Call", "Origin", "Origins", "Place", "check_references", "clinic_state", "course_state",
-    "is_clinic",
-    "new_clinic", "new_course", "new_lot", "new_patient", "new_staff", "new_visit", "of_clinic", "of_course",
-    "of_diary", "of_lot", "of_patient", "of_sheet", "of_staff", "of_visit", "patient_state", "see_clinic",
-    "see_lot", "see_patient", "see_staff", "see_visit", "sheet_id", "timezone_of",
+    "ASK_FOR_THE_CLINIC", "EMERGENCY_HEADER", "Call", "Origin", "Origins", "Place", "check_references",
+    "clinic_state", "course_state", "in_emergency", "is_clinic", "new_clinic", "new_course", "new_lot", "new_patient",
+    "new_staff", "new_visit", "of_clinic", "of_course", "of_diary", "of_lot", "of_patient", "of_sheet", "of_staff",
+    "of_visit", "patient_state", "see_clinic", "see_lot", "see_patient", "see_staff", "see_visit", "sheet_id",
+    "timezone_of",
 ]
+
+
+EMERGENCY_HEADER = "Anodyne-Emergency-Access"
+"""Until when: on every answer that is given by emergency access only."""
+
+EMERGENCY_ROLES = frozenset({"prescriber", "nurse"})
 
 
 @dataclass(frozen=True)
@@ -121,13 +128,34 @@ def see_clinic(clinic_id: UUID) -> None:
 
 
 def patient_state(patient_id: UUID) -> Loaded:
-    """The patient as it stands now; raises the 404 unless one of the caller's clinics cares for them."""
+    """The patient as it stands now; raises the 404 unless one of the caller's clinics cares for them, or the caller
+    reads by emergency access."""
     _origin(patient_id, "patient")
     loaded = wired().services.handling.current(patient, patient_id)
     clinics = principal().clinics
-    if clinics is not None and not clinics & loaded.state.care:
+    if clinics is not None and not clinics & loaded.state.care and not _in_emergency(patient_id):
         raise not_found()
     return loaded
+
+
+def _in_emergency(patient_id: UUID) -> bool:
+    """Whether the caller reads this record by emergency access: then every answer says so, and so does its entry in
+    the access log. Reading only: whatever is written, is written by those who care for the patient."""
+    who, services = principal(), wired().services
+    if request.method not in ("GET", "HEAD") or who.role not in EMERGENCY_ROLES:
+        return False
+    until = emergency_until(services.log, patient_id, who.actor_id, services.clock.now())
+    if until is None:
+        return False
+    if g.get("emergency") is None:
+        g.emergency = until
+        after_this_request(_tell_emergency)
+    return True
+
+
+def _tell_emergency(response: Response) -> Response:
+    response.headers[EMERGENCY_HEADER] = g.emergency.isoformat()
+    return response
 
 
 def see_patient(patient_id: UUID) -> None:
@@ -145,9 +173,9 @@ def course_state(course_id: UUID) -> Loaded:
 
 
 def see_visit(infusion_id: UUID) -> Origin:
-    """The visit's origin; raises the 404 unless it is at one of the caller's clinics."""
+    """The visit's origin; raises the 404 unless it is at one of the caller's clinics (or read in an emergency)."""
     origin = _origin(infusion_id, "infusion")
-    if not principal().sees(origin.clinic_id):
+    if not principal().sees(origin.clinic_id) and (origin.subject is None or not _in_emergency(origin.subject)):
         raise not_found()
     return origin
 
@@ -310,6 +338,16 @@ def new_visit(call: Call) -> Place:
     return Place(stream_id=id_for(call.request_key, "infusion"), clinic_id=clinic_id, patient_id=patient_id)
 
 
+def in_emergency(call: Call) -> Place:
+    """Any patient there is, for somebody at the acting clinic: what that costs is an event (`domain/emergency.py`)."""
+    patient_id = call.path["patient_id"]
+    _origin(patient_id, "patient")
+    clinic_id = acting_clinic()
+    return Place(
+        stream_id=day_of(clinic_id, wired().services.clock.now()), clinic_id=clinic_id, patient_id=patient_id
+    )
+
+
 def of_visit(call: Call) -> Place:
     """The visit of the path, at the clinic where it takes place."""
     infusion_id = call.path["infusion_id"]
@@ -349,5 +387,5 @@ def timezone_of(clinic_id: UUID) -> ZoneInfo:
     return ZoneInfo(clinic_state(clinic_id).state.timezone)
 
 
-ASK_FOR_THE_CLINIC = frozenset({of_patient, of_diary, new_course, of_course, new_visit})
+ASK_FOR_THE_CLINIC = frozenset({in_emergency, of_patient, of_diary, new_course, of_course, new_visit})
 """Places where `X-Clinic-Id` is heeded: elsewhere the path or the visit says where the act takes place."""

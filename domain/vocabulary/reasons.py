@@ -296,7 +296,7 @@ PURPOSES_OF_USE = plain(
     "45 CFR 164.501/164.528, not read in full", False, treatment="treatment", payment="payment",
     operations="operations", patient_request="asked by the patient", legal="required by law",
     public_health="public health",
-    research="research", audit="audit", support="support")
+    research="research", audit="audit", support="support", emergency="emergency access")
 
 VOCABULARIES: Mapping[str, Mapping[Code, Term]] = {
     name.lower(): value for name, value in list(globals().items())

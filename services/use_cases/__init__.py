@@ -18,6 +18,7 @@ from services.use_cases import (
     courses,
     diaries,
     infusions,
+    oversight,
     patients,
     series,
     staff,
@@ -40,4 +41,5 @@ def use_cases(reader: Reader) -> dict[type[Command], UseCase]:
         **diaries.use_cases(),
         **cabinets.use_cases(reader),
         **corrections.use_cases(reader),
+        **oversight.use_cases(),
     }

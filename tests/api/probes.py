@@ -13,7 +13,9 @@ from api.auth.policy import POLICY
 from tests.api.story import Step
 from tests.api.world import ROLES, World
 
-ORGANISATION = frozenset({"clinics.open", "staff.join", "staff.record_credentials", "staff.leave"})
+ORGANISATION = frozenset({
+    "clinics.open", "staff.join", "staff.record_credentials", "staff.leave", "patients.use_emergency_access",
+})  # fmt: skip
 """Of the organisation, not of one clinic: no clinic is the wrong one for them."""
 
 REFUSING = (

@@ -376,6 +376,7 @@ def _record() -> list[Step]:
         Step("patients.sign_consent", "nurse", keep={consent: "consent_id"}),
         Step("patients.withdraw_consent", "nurse", path={"consent_id": consent}),
         Step("patients.amend_entry", "nurse", path={"entry": 5}),
+        Step("patients.use_emergency_access", "nurse"),
         Step("patients.strike_entry", "nurse", path={"entry": 6}),
         Step("patients.merge", "manager", survivor, path=duplicate),
         Step("patients.unmerge", "manager", survivor, path=duplicate),

@@ -34,6 +34,7 @@ HEALTH = (
     "patients.show", "patients.chart", "patients.timeline", "patients.access_log", "courses.show", "infusions.show",
     "diary.show", "diary.links", "appointments.show", "dashboards.boosters", "dashboards.utilization_rows",
     "scheduling.schedule", "scheduling.stranded", "scheduling.waitlist", "scheduling.series_plan",
+    "oversight.emergency_accesses", "staff.list",
 )  # fmt: skip
 
 

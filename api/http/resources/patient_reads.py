@@ -169,6 +169,7 @@ class AccessEntrySchema(Schema):
     clinic_id = fields.UUID(required=True, allow_none=True)
     resource = fields.String(required=True)
     care_position = fields.Integer(required=True, metadata={"description": "How much of the care log it showed."})
+    purpose = fields.String(required=True, allow_none=True, metadata={"description": "Why, e.g. `emergency`."})
 
 
 class AccessLogSchema(Schema):
@@ -192,6 +193,7 @@ class AccessQuerySchema(Schema):
 _ACCESS = {"entries": [{
     "position": 1201, "recorded_at": "2026-03-02T17:04:11.120000+00:00", "event": "access.record_opened.v1",
     "actor": ex.NURSE, "role": "nurse", "clinic_id": ex.CLINIC, "resource": "timeline", "care_position": 48190,
+    "purpose": "treatment",
 }]}
 
 
@@ -209,7 +211,7 @@ def access_log(query: dict[str, Any], patient_id: UUID) -> Response:
             "position": one.position, "recorded_at": one.recorded_at.isoformat(), "event": one.name,
             "actor": one.actor, "role": one.role, "clinic_id": None if one.clinic_id is None else str(one.clinic_id),
             "resource": getattr(one.event, "resource", one.name),
-            "care_position": getattr(one.event, "care_position", 0),
+            "care_position": getattr(one.event, "care_position", 0), "purpose": getattr(one.event, "purpose", None),
         }
         for one in page
     ]})

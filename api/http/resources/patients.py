@@ -8,7 +8,8 @@ from api.http import examples as ex
 from api.http.commands import CommandEndpoint, ResourceBlueprint, register_commands
 from api.http.context import wired
 from api.http.corrections import correction_endpoints
-from api.http.scope import new_patient, of_patient
+from api.http.scope import in_emergency, new_patient, of_patient
+from domain import emergency
 from domain.patient import erasure, history, records, registration, screening
 from services.handling import Receipt, Request
 
@@ -112,6 +113,17 @@ _RECORD = (
     *correction_endpoints(HERE, SEEN, of_patient, {"icd10": "G90.512"}),
 )
 
-COMMANDS = (*_WHO, *_HISTORY, *_SCREENING, *_RECORD)
+_EMERGENCY = (
+    CommandEndpoint(
+        name="use_emergency_access", path=f"{HERE}/emergency-access", command=emergency.UseEmergencyAccess,
+        place=in_emergency, link="/patients/{patient_id}", from_path=("patient_id",), new_ids=("access_id",),
+        example={"reason_code": "emergency", "reason": "Found unconscious in the car park, our ward was called."},
+        summary="Open the record of a patient outside your care, for four hours, to read.\n\nThe reason is kept as an "
+                "event of the patient's own timeline, whoever oversees the clinics concerned sees it, every answer "
+                "given by it says so and so does its entry in the access log. It permits no entry.",
+    ),
+)
+
+COMMANDS = (*_WHO, *_HISTORY, *_SCREENING, *_RECORD, *_EMERGENCY)
 
 register_commands(blueprint, COMMANDS)
