@@ -71,7 +71,9 @@ def check_strength(password: str, *names: str) -> None:
     if {plain, plain.strip(_AROUND)} & _common() or len(set(plain)) <= 3 or _is_run(plain):
         raise WeakPassword("This is one of the passwords that are guessed first. Choose another.")
     bare = "".join(character for character in plain if character.isalpha())
-    if any(bare.replace(word, "") == "" for word in _words(*names)):
+    for word in sorted(_words(*names), key=len, reverse=True):
+        bare = bare.replace(word, "")
+    if not bare and any(character.isalpha() for character in plain):
         raise WeakPassword("This is made of your name or ours. Choose another.")
 
 

@@ -112,9 +112,14 @@ def to_sign_in(session: Session | None) -> Response:
         address = current_app.url_for(STEPS[session.stage])
     else:
         address = current_app.url_for("web_signing_in.sign_in")
+    said = {}
+    if session is None and session_token() is not None:
+        said["ended"] = "1"
     wanted = _wanted()
     if wanted is not None and wanted != "/":
-        address += "?" + urlencode({"next": wanted})
+        said["next"] = wanted
+    if said:
+        address += "?" + urlencode(said)
     if "HX-Request" in request.headers:
         return Response(status=401, headers={"HX-Redirect": address})
     return redirect(address, code=303)

@@ -30,6 +30,14 @@ DONE = {
     "second-step": "The second step is set up.",
     "no-second-step": "The second step is taken away.",
 }
+BROWSERS = (("Firefox/", "Firefox"), ("Edg/", "Edge"), ("OPR/", "Opera"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+"""In this order: Edge and Opera also say Chrome, and Chrome says Safari."""
+
+SYSTEMS = (
+    ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS X", "Mac"),
+    ("CrOS", "Chromebook"), ("Linux", "Linux"),
+)
+
 WRONG_PASSWORD = "That is not your present password, or there were too many attempts."  # noqa: S105  a sentence
 
 
@@ -85,9 +93,13 @@ def stay() -> Response:
     return redirect(current_app.url_for("web_account.show"), code=303)
 
 
+def session_seconds() -> int:
+    """How long this session lasts if nothing more is asked."""
+    return max(0, round((session().ends_at - datetime.now(UTC)).total_seconds()))
+
+
 def _left() -> Response:
-    seconds = (session().ends_at - datetime.now(UTC)).total_seconds()
-    body = json.dumps({"seconds": max(0, round(seconds)), "may_stay": session().idle_until <= session().expires_at})
+    body = json.dumps({"seconds": session_seconds(), "may_stay": session().idle_until <= session().expires_at})
     return current_app.response_class(body, mimetype="application/json")
 
 
@@ -159,6 +171,7 @@ def _page(*, problem: str | None = None, done: str | None = None, status: int = 
         "signing_in/account.html", title=mine.principal.user_name, active="web_account.show", status=status, mine=mine,
         account=identity.accounts.of(mine.user_id), sessions=identity.sessions.of(mine.user_id), grants=grants,
         places={grant.role: _places(grant) for grant in grants}, zone=_zone(mine.principal.clinics),
+        browser_name=browser_name,
         codes_left=identity.second_step.recovery_codes_left(mine.user_id), step_needed=_step_needed(grants),
         idle_minutes=settings.session_idle_minutes, longest_hours=settings.session_hours, problem=problem, done=done,
     )
@@ -201,6 +214,13 @@ def _zone(clinics: frozenset[UUID] | None) -> str:
     if clinics is not None and len(clinics) == 1:
         return clinic_name(str(next(iter(clinics)))).timezone
     return "UTC"
+
+
+def browser_name(agent: str) -> str:
+    """What a person calls the browser that says this of itself."""
+    browser = next((name for mark, name in BROWSERS if mark in agent), "Another program")
+    system = next((name for mark, name in SYSTEMS if mark in agent), "")
+    return f"{browser} on {system}" if system else browser
 
 
 def _back(done: str) -> Response:

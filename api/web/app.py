@@ -54,7 +54,8 @@ def register(app: Flask) -> None:
         when=wording.when, moment=wording.moment, quantity=wording.quantity, left_out=figures.left_out_in_words,
     )
     app.jinja_env.globals.update(
-        asset=assets.asset, link=link, count=wording.count, period=wording.period, rows_in_words=figures.rows_in_words
+        asset=assets.asset, session_seconds=account.session_seconds, link=link, count=wording.count,
+        period=wording.period, rows_in_words=figures.rows_in_words
     )
     for blueprint in PAGES:
         app.register_blueprint(blueprint)

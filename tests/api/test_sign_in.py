@@ -15,6 +15,7 @@ from api.auth.accounts import Accounts
 from api.auth.grants import Grant
 from api.http.app import create_app
 from api.http.cookies import SESSION
+from api.web.account import browser_name
 from services.log import EventLog, LogUnavailable
 from tests.api.browsing import PASSWORD, Browser, identity_of
 from tests.api.world import World
@@ -457,3 +458,13 @@ def test_what_is_left_of_a_session_is_told_without_lengthening_it(shared: World)
         "/account/stay", data={"csrf_token": browser.token()}, headers={"Accept": "application/json"}
     ).get_json()
     assert 1750 < stayed["seconds"] <= 1800
+
+
+@pytest.mark.parametrize(("agent", "name"), [
+    ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/120 Safari/537.36 Edg/120", "Edge on Windows"),
+    ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Safari/604.1", "Safari on iPhone"),
+    ("Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0", "Firefox on Linux"),
+    ("curl/8", "Another program"), ("", "Another program"),
+])  # fmt: skip
+def test_a_browser_is_named_as_people_do(agent: str, name: str) -> None:
+    assert browser_name(agent) == name
