@@ -145,6 +145,19 @@ def timeline(
     return Timeline(entries=entries, next_cursor=next_cursor, total=len(shown), known_at=known, as_of=as_of)
 
 
+def standing_entries(
+    reader: LogReader, patients: Sequence[UUID], *, as_of: datetime, known_at: int | None = None
+) -> list[tuple[Recorded, Event, bool]]:
+    """What stands of these patients' entries, corrected, in order of occurrence: (record, event, amended)."""
+    known = reader.head() if known_at is None else known_at
+    records = sorted(
+        (record for one in patients for record in reader.read_subject(one, upto=known)), key=lambda one: one.position
+    )
+    return [
+        (item.record, item.event, bool(item.corrections)) for item in _fold(records, as_of) if item.struck is None
+    ]
+
+
 # --- folding --------------------------------------------------------------------------------------
 
 

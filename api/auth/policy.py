@@ -15,7 +15,7 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-25.21"
+VERSION = "2026-11-25.22"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset",
@@ -102,7 +102,7 @@ POLICY: Mapping[str, Permit] = dict([
     *_rows("patients:write", MANAGES, """place_legal_hold release_legal_hold decline_erasure approve_erasure
            complete_erasure"""),
     *_rows("patients:read", MEETS | {"biller", "auditor"}, "search show"),
-    *_rows("patients:read", READS_CHART, "chart timeline"),
+    *_rows("patients:read", READS_CHART, "chart timeline picture"),
     *_rows("patients:read", MANAGES | {"auditor"}, "access_log"),
     *_rows("patients:write", EMERGENCY, "use_emergency_access"),
     *_rows("oversight:read", MANAGES | {"auditor"}, "emergency_accesses"),

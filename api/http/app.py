@@ -27,7 +27,7 @@ from api.http.resources import (
     home_links,
     infusions,
     oversight,
-    patient_reads,
+    patient_picture,
     projections,
     reference,
     scheduling,
@@ -41,7 +41,7 @@ from api.web import from_home
 __all__ = ["create_app"]
 
 RESOURCES = (
-    clinics, staff, patient_reads, courses, appointments, scheduling, infusions, home_links, cabinets, dashboards,
+    clinics, staff, patient_picture, courses, appointments, scheduling, infusions, home_links, cabinets, dashboards,
     events, projections, reference, alerts, oversight,
 )  # fmt: skip
 

@@ -13,15 +13,18 @@ from api.web import (
     account,
     alerts,
     assets,
+    boosters,
     clinics,
     digest,
     errors,
     events,
     figures,
+    funnel,
     glossary,
     home,
     identity_provider,
     outcomes,
+    patient,
     preferences,
     rows,
     safety,
@@ -40,7 +43,7 @@ PAGES: tuple[Blueprint, ...] = (
     account.blueprint,
     home.blueprint, clinics.blueprint, utilization.blueprint, outcomes.blueprint, safety.blueprint,
     glossary.blueprint, rows.blueprint, events.blueprint, alerts.blueprint, digest.blueprint,
-    today.blueprint,
+    today.blueprint, boosters.blueprint, patient.blueprint, funnel.blueprint,
 )  # fmt: skip
 """Every page's blueprint; a new page is one line here, one in `api/auth/policy.py`, one in `page.NAVIGATION`."""
 

@@ -23,7 +23,10 @@ STATUSES = ("due", "overdue", "booked", "lost", "later")
 
 
 class BoosterRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One patient on the list. basis: own_spells (their days in `basis_days`), protocol_default, or why it was set."""
+    """One patient on the list. basis: own_spells (their days in `basis_days`), protocol_default, or why it was set.
+
+    `spells_days` are the patient's last completed spells of relief, whether or not the date rests on them.
+    """
 
     patient: str
     course: str
@@ -38,6 +41,7 @@ class BoosterRow(msgspec.Struct, frozen=True, kw_only=True):
     days_overdue: int
     booked_starts_us: int | None
     facts: tuple[str, ...]
+    spells_days: tuple[float, ...] = ()
 
 
 class BoosterList(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +100,7 @@ def booster_row(
         days_overdue=(today - due_on).days,
         status=status(due_on, today, known, calendar), booked_starts_us=known.booked_starts_us,
         facts=(last.fact, *((said.fact,) if said else ())),
+        spells_days=tuple(float(days) for days in computed.basis_days),
     )  # fmt: skip
 
 

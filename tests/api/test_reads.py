@@ -25,14 +25,15 @@ POSTS = {"patients.search", "diary.make_link", "diary.revoke_link"}
 """No reads, and no commands of the log: tested in files of their own."""
 READS = sorted(name for name in set(POLICY) - set(ENDPOINTS) - POSTS if not is_page(name))
 OF_ONE_CLINIC = (
-    "clinics.show", "patients.show", "patients.chart", "patients.timeline", "patients.access_log", "courses.show",
-    "infusions.show", "diary.show", "diary.links", "appointments.show", "appointments.free_slots", "cabinets.list",
-    "cabinets.show", "scheduling.schedule", "scheduling.free_slots", "scheduling.stranded", "scheduling.waitlist",
-    "scheduling.series_plan", "clinics.calendar_feeds",
+    "clinics.show", "patients.show", "patients.chart", "patients.timeline", "patients.picture",
+    "patients.access_log", "courses.show", "infusions.show", "diary.show", "diary.links", "appointments.show",
+    "appointments.free_slots", "cabinets.list", "cabinets.show", "scheduling.schedule", "scheduling.free_slots",
+    "scheduling.stranded", "scheduling.waitlist", "scheduling.series_plan", "clinics.calendar_feeds",
 )  # fmt: skip
 HEALTH = (
-    "patients.show", "patients.chart", "patients.timeline", "patients.access_log", "courses.show", "infusions.show",
-    "diary.show", "diary.links", "appointments.show", "dashboards.boosters", "dashboards.utilization_rows",
+    "patients.show", "patients.chart", "patients.timeline", "patients.picture", "patients.access_log", "courses.show",
+    "infusions.show", "diary.show", "diary.links", "appointments.show", "dashboards.boosters", "dashboards.operations",
+    "dashboards.utilization_rows",
     "scheduling.schedule", "scheduling.stranded", "scheduling.waitlist", "scheduling.series_plan",
     "oversight.emergency_accesses", "staff.list",
 )  # fmt: skip

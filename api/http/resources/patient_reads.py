@@ -28,7 +28,7 @@ from projections.facts.reading import Cut
 from projections.facts.relief import identities_of
 from projections.timeline import KINDS, UnknownCursor, timeline
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "with_merged"]
 
 
 class PersonSchema(Schema):
@@ -322,7 +322,7 @@ def show_timeline(query: dict[str, Any], patient_id: UUID) -> Response:
     who, services = principal(), wired().services
     try:
         found = timeline(
-            services.log, _with_merged(patient_id), unsealer=services.unsealer,
+            services.log, with_merged(patient_id), unsealer=services.unsealer,
             viewer=Actor(id=who.actor_id, role=who.role), kinds=query.get("kinds"), clinics=query.get("clinics"),
             cursor=read_cursor(query["cursor"], str)[0] if "cursor" in query else None, limit=query["limit"],
             newest_first=query["order"] == "newest_first", as_of=query.get("as_of"),
@@ -340,7 +340,7 @@ def show_timeline(query: dict[str, Any], patient_id: UUID) -> Response:
     return response
 
 
-def _with_merged(patient_id: UUID) -> list[UUID]:
+def with_merged(patient_id: UUID) -> list[UUID]:
     """The patient's id and those of the duplicates that were merged into it."""
     cut = Cut.at(datetime.now(UTC))
     with wired().read_side.database.reads.connect() as connection:
