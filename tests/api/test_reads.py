@@ -19,6 +19,8 @@ from tests.api.world import ROLES, World
 QUERIES = {
     "events.digest": "?from=1&to=50", "dashboards.utilization_rows": "?figure=together.rooms.open_minutes",
     "dashboards.outcomes_rows": "?figure=landmark_fall", "dashboards.safety_rows": "?figure=per_100",
+    "dashboards.funnel_rows": "?figure=together.steps.trial.done",
+    "dashboards.operations_rows": "?figure=together.patients_in",
     "dashboards.boosters_rows": "?figure=nothing", "scheduling.series_plan": f"?patient_id={ex.PATIENT}",
 }  # fmt: skip
 POSTS = {"patients.search", "diary.make_link", "diary.revoke_link"}
