@@ -47,7 +47,10 @@ def report(
     recent = select(infusion_facts).where(
         c.clinic.in_(sorted(known)), c.at_us >= cut.as_of_us - LOOK_BACK, cut.on(infusion_facts), ~closed
     )
-    patients = {row["patient"] for row in fetch(conn, recent)}
+    moved_here = select(course_facts).where(
+        k.other_clinic.in_(sorted(known)), k.kind == "transferred", cut.on(course_facts)
+    )  # fmt: skip
+    patients = {row["patient"] for query in (recent, moved_here) for row in fetch(conn, query)}
     identities = identities_of(conn, patients, cut)
     patients |= identities.everyone()
     given = infusions(fetch_in(conn, infusion_facts, cut, "patient", patients), identities)
@@ -63,7 +66,8 @@ def report(
     listed = {
         course: one
         for course, one in here.items()
-        if maintained(one, own[course], end_of_series(one, own[course], material) is not None)
+        if own[course] and own[course][-1].stopped_us >= cut.as_of_us - LOOK_BACK
+        and maintained(one, own[course], end_of_series(one, own[course], material) is not None)
     }
     rows = _rows(conn, cut, listed, own, material, identities)
     return BoosterReport(as_of=as_of, known_at=known_at, clinics=tuple(known), boosters=booster_list(rows))

@@ -18,7 +18,7 @@ def facts_group() -> Group:
         "facts",
         (
             FactProjection("utilization", 1, UTILIZATION),
-            FactProjection("outcomes", 1, OUTCOMES),
+            FactProjection("outcomes", 2, OUTCOMES),
             FactProjection("safety", 1, SAFETY),
             CareRelations(),
             FactProjection("waitlist", 1, WAITLIST),

@@ -36,6 +36,9 @@ from projections.metrics.safety import (
     share,
 )
 
+TOLD_WITHIN = 28 * DAY
+"""So long after its onset a side effect at home is looked for among the reports."""
+
 STEPS = ("side_effect", "regraded", "treated", "resolved", "signed_off")
 ENDS = ("stopped_early", "left_against_advice", "transferred", "died")
 BOARD = ("refusal", "override", "breach", "alert", "home_alert", "verbal_order")
@@ -100,6 +103,9 @@ class _Facts:
         own = fetch(conn, self._of_infusions().where(kind.in_((*STEPS, *ENDS))))
         self.ends = [row for row in own if row["kind"] in ENDS]
         home = {row["fact_id"]: row for row in (*home_here, *self._home_reports_of(patients))}
+        self._loose_here = {
+            row["subject"] for row in home_here if self._in_period(row["clinic"] or "", row["onset_us"])
+        }  # fmt: skip
         steps = [*(row for row in own if row["kind"] in STEPS), *home.values(), *self._steps_of(home.values())]
         self.material = self._material(infusions, episodes(steps, every, identities))
 
@@ -129,7 +135,7 @@ class _Facts:
     def _home_reports_here(self) -> list[Row]:
         c = safety_facts.c
         query = select(safety_facts).where(
-            c.clinic.in_(self._clinics), c.at_us >= self._span[0], c.at_us < self._span[1],
+            c.clinic.in_(self._clinics), c.at_us >= self._span[0], c.at_us < self._span[1] + TOLD_WITHIN,
             c.kind == "side_effect_from_home", self._cut.on(safety_facts),
         )  # fmt: skip
         return fetch(self._conn, query)
@@ -148,12 +154,9 @@ class _Facts:
         counted = {one.infusion for one in infusions}
         return SafetyMaterial(
             infusions=infusions, episodes=[one for one in found if one.infusion in counted],
-            unattributed=[one for one in found if one.infusion is None and self._during(one.onset_us)],
+            unattributed=[one for one in found if one.infusion is None and one.side_effect in self._loose_here],
             as_of_us=self._cut.as_of_us,
         )  # fmt: skip
-
-    def _during(self, us: int) -> bool:
-        return self._span[0] <= us < self._span[1]
 
     def board(self) -> Board:
         """Counts of the period, with what became of alerts and verbal orders."""

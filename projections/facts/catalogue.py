@@ -156,7 +156,9 @@ COURSES = (
     FactOf("course.optimal_relief_reached.v1", t.course_facts, "optimal_relief", {
         "infusion": ("after_infusion_id", ident),
     }, "course"),
-    FactOf("course.booster_scheduled.v1", t.course_facts, "booster_scheduled", _BOOSTER, "course"),
+    FactOf("course.booster_scheduled.v1", t.course_facts, "booster_scheduled", {
+        **_BOOSTER, "plan": ("basis_days", as_json),
+    }, "course"),
     FactOf("course.booster_rescheduled.v1", t.course_facts, "booster_rescheduled", _BOOSTER, "course"),
     FactOf("course.booster_cancelled.v1", t.course_facts, "booster_cancelled", {
         "subject": ("booster_id", ident), **_REASON,

@@ -8,10 +8,11 @@ from datetime import date
 
 from sqlalchemy import Connection, select
 
+from projections.facts.encoding import DAY
 from projections.facts.reading import Cut, Row, fetch, fetch_in
 from projections.facts.relief import identities_of
 from projections.facts.tables import course_facts, infusion_facts, patient_facts
-from projections.metrics.calendar import ClinicCalendar, Period, local_date
+from projections.metrics.calendar import ClinicCalendar, Period, period_span
 from projections.metrics.courses import Identities
 from projections.metrics.funnel import Referred, monday
 from projections.metrics.intervals import Span
@@ -25,11 +26,14 @@ _STEP_OF = {
 def referrals(
     conn: Connection, calendars: Mapping[str, ClinicCalendar], period: Period, span: Span, cut: Cut
 ) -> list[Referred]:
-    """Referrals received in the period at these clinics, by the clinic's local date."""
+    """Referrals received in the period at these clinics, by the date on which each was received.
+
+    It may be typed in later, never sooner: a step taken in between was taken by somebody referred.
+    """
     c = patient_facts.c
     received = fetch(conn, select(patient_facts).where(
-        c.clinic.in_(sorted(calendars)), c.at_us >= span[0], c.at_us < span[1], c.kind == "referral",
-        cut.on(patient_facts),
+        c.clinic.in_(sorted(calendars)), c.at_us >= span[0] - DAY, c.kind == "referral", cut.on(patient_facts),
+        c.from_date >= period.first.isoformat(), c.from_date <= period.last.isoformat(),
     ))  # fmt: skip
     patients = {row["patient"] for row in received if row["patient"]}
     identities = identities_of(conn, patients, cut)
@@ -37,14 +41,16 @@ def referrals(
     steps = _steps(conn, everyone, identities, cut)
     found = []
     for row in received:
-        day = local_date(calendars[row["clinic"]].timezone, row["at_us"])
-        if period.first <= day <= period.last:
-            found.append(_referred(row, day, steps[identities.of(row["patient"] or "")]))
+        day = date.fromisoformat(row["from_date"])
+        since, _ = period_span(calendars[row["clinic"]].timezone, Period(day, day))
+        found.append(_referred(row, day, since, steps[identities.of(row["patient"] or "")]))
     return sorted(found, key=lambda one: (one.at_us, one.fact))
 
 
 def _steps(conn: Connection, patients: set[str], identities: Identities, cut: Cut) -> dict[str, list[tuple[int, str]]]:
-    """(moment, what) by patient: steps as they are called, failures with an exclamation mark before the reason."""
+    """(moment, what) by patient: steps as they are called, `!` before the reason of an ending, `~` before the reason
+    that no longer holds (`~` alone: none does, care went on). At one moment endings come first.
+    """
     own = patient_facts.c.kind.in_(("screening", "cleared", "consent"))
     taken = (
         *(("patient", row) for row in fetch_in(conn, patient_facts, cut, "patient", patients, own)),
@@ -65,35 +71,41 @@ def _what(source: str, row: Row) -> Iterable[str]:
     if source == "infusion":
         if row["purpose"] in ("trial", "series", "booster"):
             yield row["purpose"]
+        yield "~"
     elif kind == "consultation":
         yield "consulted"
         if row["decision"] == "not_suitable":
             yield "!not_suitable"
+        if row["decision"] == "proceed":
+            yield from ("~not_suitable", "~closed")
     elif kind == "gate":
-        yield "gate_passed" if row["positive"] or row["decision"] == "go_on" else "!no_response"
+        went_on = row["positive"] or row["decision"] == "go_on"
+        yield from ("gate_passed", "~no_response") if went_on else ("!no_response",)
+    elif kind == "opened":
+        yield "~closed"
     elif kind == "closed":
-        yield f"!{row['reason']}"
+        yield f"!closed:{row['reason']}"
     elif kind == "cleared":
-        yield "cleared"
+        yield "~screening"
     elif (source, kind) in _STEP_OF:
         yield _STEP_OF[source, kind]
-        if kind == "screening" and row["failed"]:
-            yield "!screening"
+        if kind == "screening":
+            yield "!screening" if row["failed"] else "~screening"
 
 
-def _referred(row: Row, day: date, steps: Iterable[tuple[int, str]]) -> Referred:
+def _referred(row: Row, day: date, since: int, steps: Iterable[tuple[int, str]]) -> Referred:
     reached: dict[str, int] = {}
     failed: str | None = None
     for us, what in steps:
-        if us < row["at_us"]:
+        if us < since:
             continue
         if what.startswith("!"):
             failed = what[1:]
-        elif what == "cleared":
-            failed = None if failed == "screening" else failed
+        elif what.startswith("~"):
+            failed = None if failed is not None and failed.startswith(what[1:]) else failed
         else:
             reached.setdefault(what, us)
     return Referred(
-        fact=row["fact_id"], patient=row["patient"] or "", week=monday(day), at_us=row["at_us"], reached=reached,
-        failed=failed, clinic=row["clinic"],
+        fact=row["fact_id"], patient=row["patient"] or "", week=monday(day), at_us=since, reached=reached,
+        failed=None if failed is None else failed.removeprefix("closed:"), clinic=row["clinic"],
     )  # fmt: skip

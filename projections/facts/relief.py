@@ -45,6 +45,9 @@ from projections.metrics.relief import VISIT_BASELINE, WINDOW, Relief, Scores, p
 WINDOWS_AT_ONCE = 3_000
 """Score windows bound in one query: three values each."""
 
+EVER = 2**62
+"""After every moment: for what counts by position alone."""
+
 LONGEST_SERIES = 200 * DAY
 """A series' plan is written at most this long before its window ends."""
 
@@ -129,7 +132,8 @@ class OutcomeFacts:
                 needed[one.patient].append((one.started_us, one.stopped_us + WINDOW + 1))
         for row in self._prompts:
             if row["kind"] == "due":
-                needed[row["patient"] or ""].append((row["due_us"] - ANSWERS_FROM, row["due_us"] + ANSWERS_UNTIL + 1))
+                span = (row["due_us"] - ANSWERS_FROM, row["due_us"] + ANSWERS_UNTIL + 1)
+                needed[self.identities.of(row["patient"] or "")].append(span)
         return {alias: union(spans) for patient, spans in needed.items() for alias in self.identities.aliases(patient)}
 
     def _gates(self) -> list[Gate]:
@@ -176,11 +180,16 @@ class OutcomeFacts:
         def due(row: Mapping[str, Any]) -> bool:
             return row["due_us"] <= self._cut.as_of_us and self._in_period(row["clinic"] or "", row["due_us"])
 
-        return follow_up(self._prompts, self.scores, due, self._cut.as_of_us)
+        return follow_up(self._prompts, self.scores, due, self._cut.as_of_us, self.identities.of)
 
     def plans(self) -> list[tuple[Course, Plan]]:
         """Series whose window ended in the period, at the clinic that planned them."""
-        return [pair for pair in plans_ending(self.courses.values(), self.period) if pair[1].clinic in self.calendars]
+
+        def today(clinic: str) -> date:
+            calendar = self.calendars.get(clinic)
+            return local_date(calendar.timezone, self._cut.as_of_us) if calendar else date.min
+
+        return plans_ending(self.courses.values(), self.period, today)
 
     def closed(self) -> list[Course]:
         """Courses closed in the period, at the clinic that closed them."""
@@ -212,20 +221,22 @@ class OutcomeFacts:
 
 
 def identities_of(conn: Connection, patients: Collection[str], cut: Cut) -> Identities:
-    """Merges that concern these patients, through chains of two."""
+    """Merges that concern these patients, through chains of any length.
+
+    Two records are one patient from the merge's position on, whatever moment is asked about.
+    """
     kind = patient_facts.c.kind.in_(("merged", "unmerged"))
+    known = Cut(EVER, cut.known_at)
     rows: dict[tuple[str, int], Row] = {}
-    wanted = set(patients)
-    for _ in range(2):
+    seen, wanted = set(patients), set(patients)
+    while wanted:
         found = [
-            *fetch_in(conn, patient_facts, cut, "patient", wanted, kind),
-            *fetch_in(conn, patient_facts, cut, "subject", wanted, kind),
+            *fetch_in(conn, patient_facts, known, "patient", wanted, kind),
+            *fetch_in(conn, patient_facts, known, "subject", wanted, kind),
         ]
         rows.update(((row["fact_id"], row["known_from"]), row) for row in found)
-        more = {row[side] for row in found for side in ("patient", "subject")} - wanted
-        if not more:
-            break
-        wanted = more
+        wanted = {row[side] for row in found for side in ("patient", "subject")} - seen
+        seen |= wanted
     return Identities(rows.values())
 
 

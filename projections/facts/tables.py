@@ -112,11 +112,12 @@ course_facts = fact_table(
     ident("course"), text("condition"), text("plan"), ident("infusion"), ident("subject"), number("positive"),
     text("decision"), text("reason"), number("infusions"), text("from_date"), text("until_date"), ident("appointment"),
     ident("other_clinic"), ident("referral"),
-    indexed=(("course",), ("clinic", "at_us"), ("patient",)),
+    indexed=(("course",), ("clinic", "at_us"), ("patient",), ("other_clinic",)),
 )
 """consultation, opened, gate, series_planned, series_revised, optimal_relief, booster_*, transferred, closed.
 
-`subject` is the consultation, series or booster; `from_date`/`until_date` the series window or the booster's due date.
+`subject` is the consultation, series or booster; `from_date`/`until_date` the series window or the booster's due date;
+`plan` alone or combined, or (booster_scheduled) the days of the spells that its date was worked out from, as JSON.
 """
 
 patient_facts = fact_table(

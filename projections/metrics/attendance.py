@@ -110,7 +110,7 @@ def _tally_punctuality(tally: AttendanceTally, calendar: ClinicCalendar, visit: 
 def _tally_result(tally: AttendanceTally, visit: Visit) -> None:
     if visit.visit_kind not in INFUSION_KINDS:
         return
-    if visit.infused:
+    if visit.infused or (visit.started_us is not None and visit.ending is None):
         tally.ended.append(visit.fact)
     elif visit.ending is None:
         tally.going_on += 1

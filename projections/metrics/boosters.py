@@ -23,7 +23,8 @@ STATUSES = ("due", "overdue", "booked", "lost", "later")
 
 
 class BoosterRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One patient on the list. basis: own_spells (their days in `basis_days`), protocol_default, or why it was set.
+    """One patient on the list. basis: own_spells, protocol_default, or why it was set; `basis_days` are the spells'
+    days when it is own_spells, as known when the booster was scheduled or, without a booster, now.
 
     `spells_days` are the patient's last completed spells of relief, whether or not the date rests on them.
     """
@@ -96,7 +97,7 @@ def booster_row(
         patient=course.patient, course=course.course, clinic=course.clinic, condition=course.condition,
         last_infusion=last.infusion, last_stopped_us=last.stopped_us, due_on=due_on,
         basis=_basis(said) if said else computed.reason_code,
-        basis_days=() if said else tuple(float(days) for days in computed.basis_days),
+        basis_days=_basis_days(said) if said else tuple(float(days) for days in computed.basis_days),
         days_overdue=(today - due_on).days,
         status=status(due_on, today, known, calendar), booked_starts_us=known.booked_starts_us,
         facts=(last.fact, *((said.fact,) if said else ())),
@@ -107,6 +108,11 @@ def booster_row(
 def _basis(said: ScheduledBooster) -> str:
     """Why the date is what it is: that it was booked is no reason for it."""
     return said.because if said.reason == "booked" else said.reason
+
+
+def _basis_days(said: ScheduledBooster) -> tuple[float, ...]:
+    """The spells behind the date, where they are its reason."""
+    return said.basis_days if _basis(said) == "own_spells" else ()
 
 
 def _given(one: Infusion) -> GivenInfusion:

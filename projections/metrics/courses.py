@@ -122,12 +122,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScheduledBooster(msgspec.Struct, frozen=True, kw_only=True):
-    """What was said of a booster: when it is due, why it was scheduled (`because`) and the reason of the last word."""
+    """What was said of a booster: when it is due, why it was scheduled (`because`, from spells of `basis_days`) and
+    the reason of the last word."""
 
     booster: str
     due_on: date
     at_us: int
     because: str
+    basis_days: tuple[float, ...]
     reason: str
     appointment: str | None
     cancelled: bool
@@ -225,14 +227,20 @@ def _boosters(rows: Sequence[Row]) -> Iterable[ScheduledBooster]:
         if before is not None:
             said["until_date"] = row["until_date"] or before["until_date"]
             said["appointment"] = row["appointment"] or before["appointment"]
-            said["plan"] = before["plan"]
+            said["because"], said["basis"] = before["because"], before["basis"]
         else:
-            said["plan"] = row["reason"]
+            said["because"], said["basis"] = row["reason"], row["plan"]
         standing[row["subject"]] = said
         if said["until_date"] is None:
             continue
         yield ScheduledBooster(
             booster=row["subject"], due_on=date.fromisoformat(said["until_date"]), at_us=row["at_us"],
-            because=said["plan"] or "", reason=row["reason"] or "", appointment=said["appointment"],
+            because=said["because"] or "", basis_days=_days(said["basis"]), reason=row["reason"] or "",
+            appointment=said["appointment"],
             cancelled=row["kind"] == "booster_cancelled", fact=row["fact_id"],
         )  # fmt: skip
+
+
+def _days(basis: str | None) -> tuple[float, ...]:
+    """Days of spells, as the scheduling wrote them down."""
+    return tuple(float(days) for days in msgspec.json.decode(basis, type=list[str])) if basis else ()

@@ -99,8 +99,8 @@ ATTENDANCE = (
         "patient-side cancelled or moved < 24 h / the no-show rate's denominator"),
     _of("arrived_not_infused", "Arrived, not infused", "share",
         "Visits for an infusion that ended without drug having run, by reason; visits still going on before drug "
-        "ran left out.",
-        "ended without infusion / (ended without infusion + infused)"),
+        "ran left out (those in which it runs are infused).",
+        "ended without infusion / (ended without infusion + infused)", version=2),
     _of("refill", "Refill", "share",
         "Of the room-minutes inside opening freed by cancelling or moving with at least 2 h notice, those booked "
         "anew afterwards and attended.",
@@ -150,10 +150,12 @@ RELIEF = (
     _of("responders_gate_50", "Responders at the gate, substantial", "share",
         "As the moderate rate, with a fall of at least 50 %.", "fall >= 50 % / patients with a landmark fall"),
     _of("responders_28d_30", "Responders 28 days after the series, moderate", "share",
-        "Patients whose last score from day 21 to day 28 after the drug stop of the last infusion of the series, and "
-        "before any later drug start, is at least 30 % under the course baseline. pending: the 28 days are not over; "
-        "superseded: another infusion began before day 21.",
-        "fall >= 30 % / patients with such a score"),
+        "Patients whose last score from day 21 to day 28 after the drug stop of the last infusion of a finished "
+        "series, and before any later drug start, is at least 30 % under the course baseline. Finished: an infusion "
+        "for another purpose followed, optimal relief was reached, the course closed, as many as planned were given, "
+        "or the planned window has passed. One per patient, the latest of the period. pending: the 28 days are not "
+        "over and there is no such score yet; superseded: another infusion began before day 21.",
+        "fall >= 30 % / patients with such a score", version=2),
     _of("responders_28d_50", "Responders 28 days after the series, substantial", "share",
         "As the moderate rate, with a fall of at least 50 %.", "fall >= 50 % / patients with such a score"),
     _of("responders_infusion_30", "Infusions followed by moderate relief", "share",
@@ -187,10 +189,10 @@ RELIEF = (
         "last score - baseline score"),
     _of("follow_up_answered", "Follow-up answered", "share",
         "Of the prompts due in the period and before as_of, at the clinic that set them, those with a score of the "
-        "instruments asked from 12 h before to 48 h after the due time, given after the prompt was opened (the visit's "
-        "end). Left out: superseded by a new infusion, "
-        "pending (48 h not over).",
-        "answered / due", version=2),
+        "instruments asked from 12 h before to 48 h after the due time, given while the prompt was open: after the "
+        "visit's end and before a new infusion superseded it. Left out: superseded before an answer, pending (48 h not "
+        "over).",
+        "answered / due", version=3),
 )
 
 PATH = (
@@ -200,14 +202,22 @@ PATH = (
         "Of the trial infusions of the period, those whose response has been assessed; trials under 7 days old and "
         "not assessed are pending.", "assessed / trials"),
     _of("series_adherence", "Series adherence", "share",
-        "Infusions given inside the planned window over those planned, for series whose window ended in the period. "
+        "Infusions of the series given inside the planned window over those planned, for series whose window ended in "
+        "the period and before the clinic's day of as_of. "
         "The plan is the one in force at its end, reduced to what was given once optimal relief is reached. Left "
-        "out, up to the shortfall: medical holds and cancellations by the clinic.",
-        "given in window (at most planned) / (planned - excused)"),
+        "out, up to the shortfall: visits ended by a medical hold, and bookings cancelled by the clinic, whose day "
+        "lies in the window.",
+        "given in window (at most planned) / (planned - excused)", version=2),
     _of("closures", "How courses ended", "share", "Courses closed in the period by reason.", "reason / closed"),
     _of("funnel", "From referral to relief", "share",
-        "Referrals of a week, each step done, failed or still open; rates at 30, 60 and 90 days only among those "
-        "referred at least that long before as_of.", "reached within d days / referred at least d days ago"),
+        "Referrals by the week of the date on which they were received, each step done, failed or still open. Done: a "
+        "consultation held, a screening recorded, a consent signed, a trial infusion, a response gate passed "
+        "(positive, or decided to go on), an infusion of the series, optimal relief, a booster infusion, at any time "
+        "since. Failed: not done, and the last word is an ending: a screening not cleared, not suitable, no response, "
+        "the reason of a closed course. It no longer holds once care went on: a screening passed or cleared, a "
+        "consultation that proceeds, a course opened, a gate passed, an infusion. Rates at 30, 60 and 90 days only "
+        "among those referred at least that long before as_of.",
+        "reached within d days / referred at least d days ago", version=2),
 )
 
 BOOSTER_DUE = _of(
@@ -216,8 +226,10 @@ BOOSTER_DUE = _of(
     "none the protocol's default interval, labelled so; never under its minimum; a date that a clinician set stands. "
     "Open courses past their series with an infusion in the last 400 days, at the clinic that the course belongs to. "
     "due: within 14 days and nothing booked; overdue: the date has passed; booked: an appointment for a booster "
-    "stands; lost: overdue over 60 days without contact (no score, booking or word on the booster since it was due).",
+    "stands; lost: overdue over 60 days without contact (no score, booking or word on the booster after the day it "
+    "was due).",
     "drug stop + max(0.8 * median(last 3 spells) or default, minimum)",
+    version=2,
 )
 BOOSTER_GAP = _of(
     "booster_gap", "Gap between boosters", "days",
@@ -250,7 +262,8 @@ SAFETY = (
     _of("transferred", "Transferred to hospital", "share", "Visits with drug given that ended in a transfer.",
         "transfers / infusions given"),
     _of("open_over_28_days", "Open over 28 days", "episodes",
-        "Episodes not resolved 28 days after onset, as of as_of.", "count"),
+        "Episodes of the period's infusions that are not resolved 28 days after onset, as of as_of.", "count",
+        version=2),
     _of("cumulative_symptoms", "Urinary and memory symptoms by infusions so far", "share",
         "Infusions with an episode of the kind, by how many infusions the patient had had (this one included).",
         "infusions with an episode / infusions, by band of cumulative infusions"),
@@ -262,6 +275,32 @@ SAFETY = (
 )
 
 SUPERSEDED = (
+    msgspec.structs.replace(BOOSTER_DUE, version=1, text=BOOSTER_DUE.text.replace("after the day it", "since it")),
+    _of("follow_up_answered", "Follow-up answered", "share",
+        "Of the prompts due in the period and before as_of, at the clinic that set them, those with a score of the "
+        "instruments asked from 12 h before to 48 h after the due time, given after the prompt was opened (the visit's "
+        "end). Left out: superseded by a new infusion, "
+        "pending (48 h not over).",
+        "answered / due", version=2),
+    _of("funnel", "From referral to relief", "share",
+        "Referrals of a week, each step done, failed or still open; rates at 30, 60 and 90 days only among those "
+        "referred at least that long before as_of.", "reached within d days / referred at least d days ago"),
+    _of("series_adherence", "Series adherence", "share",
+        "Infusions given inside the planned window over those planned, for series whose window ended in the period. "
+        "The plan is the one in force at its end, reduced to what was given once optimal relief is reached. Left "
+        "out, up to the shortfall: medical holds and cancellations by the clinic.",
+        "given in window (at most planned) / (planned - excused)"),
+    _of("responders_28d_30", "Responders 28 days after the series, moderate", "share",
+        "Patients whose last score from day 21 to day 28 after the drug stop of the last infusion of the series, and "
+        "before any later drug start, is at least 30 % under the course baseline. pending: the 28 days are not over; "
+        "superseded: another infusion began before day 21.",
+        "fall >= 30 % / patients with such a score"),
+    _of("arrived_not_infused", "Arrived, not infused", "share",
+        "Visits for an infusion that ended without drug having run, by reason; visits still going on before drug "
+        "ran left out.",
+        "ended without infusion / (ended without infusion + infused)"),
+    _of("open_over_28_days", "Open over 28 days", "episodes",
+        "Episodes not resolved 28 days after onset, as of as_of.", "count"),
     _of("follow_up_answered", "Follow-up answered", "share",
         "Of the prompts due in the period and before as_of, at the clinic that set them, those with a score of the "
         "instruments asked from 12 h before to 48 h after the due time. Left out: superseded by a new infusion, "

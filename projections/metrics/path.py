@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -125,13 +125,15 @@ def adherence(rows: Sequence[SeriesRow]) -> Figure:
     )  # fmt: skip
 
 
-def plans_ending(courses: Iterable[Course], period: Period) -> list[tuple[Course, Plan]]:
-    """Series whose window ended in the period."""
+def plans_ending(
+    courses: Iterable[Course], period: Period, today: Callable[[str], date]
+) -> list[tuple[Course, Plan]]:
+    """Series whose window ended in the period and is over today, by the days of the clinic that planned it."""
     return [
         (course, plan)
         for course in sorted(courses, key=lambda one: one.course)
         for plan in course.plans
-        if period.first <= plan.last_day <= period.last
+        if period.first <= plan.last_day <= period.last and plan.last_day < today(plan.clinic)
     ]
 
 
@@ -199,11 +201,17 @@ def asked_as(row: Row) -> str:
     return {"pain": "nrs", "relief": "relief_percent"}.get(row["kind"]) or str(row["instrument"])
 
 
-def follow_up(steps: Iterable[Row], scores: Iterable[Row], due: Callable[[Row], bool], as_of_us: int) -> Figure:
-    """Answered of due. A prompt is answered by a score of one of its instruments, given after it was opened."""
+def follow_up(
+    steps: Iterable[Row], scores: Iterable[Row], due: Callable[[Row], bool], as_of_us: int,
+    patient_of: Callable[[str], str] = str,
+) -> Figure:
+    """Answered of due. A prompt is answered by a score of one of its instruments, given while it was open.
+
+    `patient_of` says whom an id stands for, after merges.
+    """
     times: dict[tuple[str, str], list[int]] = defaultdict(list)
     for row in scores:
-        times[row["patient"] or "", asked_as(row)].append(row["at_us"])
+        times[patient_of(row["patient"] or ""), asked_as(row)].append(row["at_us"])
     by_prompt: dict[str, list[Row]] = defaultdict(list)
     for row in steps:
         by_prompt[row["follow_up"]].append(row)
@@ -213,8 +221,10 @@ def follow_up(steps: Iterable[Row], scores: Iterable[Row], due: Callable[[Row], 
         if prompt is None or not due(prompt):
             continue
         low, high = max(prompt["due_us"] - ANSWERS_FROM, prompt["at_us"]), prompt["due_us"] + ANSWERS_UNTIL
+        superseded = min((row["at_us"] for row in own if row["kind"] == "superseded"), default=high)
         instruments = msgspec.json.decode(prompt["instruments"], type=list[str])
-        if any(low <= us < high for asked in instruments for us in times[prompt["patient"] or "", asked]):
+        given = [us for asked in instruments for us in times[patient_of(prompt["patient"] or ""), asked]]
+        if any(low <= us < min(high, superseded) for us in given):
             answered.append(prompt["fact_id"])
             among.append(prompt["fact_id"])
         elif any(row["kind"] == "superseded" for row in own):

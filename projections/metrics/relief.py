@@ -116,16 +116,17 @@ def relief(infusion: Infusion, scores: Scores, as_of_us: int) -> Relief:
     visit = scores.last_before(infusion.started_us, VISIT_BASELINE)
     ends = min(stopped + WINDOW, infusion.next_us if infusion.next_us is not None else stopped + WINDOW)
     baseline = course.value if course else None
-    late = scores.between(stopped + LANDMARK_FROM, ends)
+    opens = stopped + LANDMARK_FROM
+    late = scores.between(opens, ends)
     early = scores.between(stopped + PEAK_FROM, ends)
     window = scores.between(stopped, ends)
     reason = _no_baseline(baseline)
     return Relief(
         infusion=infusion, baseline=baseline, visit_baseline=visit.value if visit else None,
-        left_out=reason or _no_score(late, stopped + LANDMARK_FROM, ends, as_of_us),
-        peak_left_out=reason or _no_score(early, stopped + PEAK_FROM, ends, as_of_us),
+        left_out=reason or _no_score(late, opens, ends, as_of_us),
+        peak_left_out=reason or _no_score(early if ends >= opens else (), opens, ends, as_of_us),
         landmark=late[-1] if late and baseline else None,
-        peak=min(early, key=lambda one: (one.value, one.at_us)) if early and baseline else None,
+        peak=min(early, key=lambda one: (one.value, one.at_us)) if early and baseline and ends >= opens else None,
         onset_hours=next(
             ((one.at_us - stopped) / HOUR for one in window if baseline and fell(baseline, one.value, MODERATE)), None
         ),

@@ -154,7 +154,7 @@ def _patient() -> list[Step]:
         Step("patients.register", "front_desk", keep={ex.PATIENT: "id"}),
         Step("patients.register", "front_desk", {"family_name": "Exemple"}, keep={ex.DUPLICATE: "id"}),
         Step("patients.correct_demographics", "front_desk"),
-        Step("patients.receive_referral", "front_desk"),
+        Step("patients.receive_referral", "front_desk", {"received_on": Ahead(0)}),
         Step("patients.record_condition", "nurse"),
         Step("patients.record_therapy", "nurse"),
         Step("patients.start_adjunct", "nurse", keep={adjunct: "adjunct_id"}),
