@@ -1,0 +1,113 @@
+"""The two sides of a comparison: `anodyne audit export`, and `/v1/dashboards/*` over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlencode
+
+import pandas as pd
+from flask.testing import FlaskClient
+
+from api.bootstrap import build_read_side, build_services, key_registry
+from api.http.app import create_app
+from api.logs import configure_logging
+from api.settings import Settings
+from tests.recount.compare import differences
+from tests.recount.exported import Export
+from tests.recount.recount import Base, Recount
+
+ROOT = Path(__file__).parents[2]
+DASHBOARDS = ("utilization", "outcomes", "safety", "boosters", "funnel")
+
+
+@dataclass
+class Question:
+    """Clinics (all: none named), period, as of when, known at which position."""
+
+    first: date
+    last: date
+    as_of: pd.Timestamp
+    clinics: tuple[str, ...] = ()
+    known_at: int | None = None
+
+    def query(self) -> str:
+        """The query string."""
+        asked = {"from": self.first.isoformat(), "to": self.last.isoformat(), "as_of": self.as_of.isoformat()}
+        if self.clinics:
+            asked["clinics"] = ",".join(self.clinics)
+        if self.known_at is not None:
+            asked["known_at"] = str(self.known_at)
+        return urlencode(asked)
+
+
+class Installation:
+    """An embedded installation in `home`: its application, its projections caught up, a manager's key."""
+
+    def __init__(self, home: Path) -> None:
+        configure_logging("CRITICAL")
+        self.home = home
+        self.settings = Settings(home=home, rate_limit="1000000 per minute", failure_limit="1000000 per minute")
+
+    def __enter__(self) -> Installation:
+        self.services = build_services(self.settings)
+        self.read_side = build_read_side(self.settings, self.services)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.read_side.close()
+        self.services.close()
+
+    def asked(self) -> Asked:
+        """The application and the export of the same log."""
+        assert self.read_side.engine.catch_up()
+        registry = key_registry(self.settings, self.services, self.read_side)
+        key = registry.create_key(registry.create_user("a manager"), "manager", clinics=None).text
+        app = create_app(self.settings, services=self.services, read_side=self.read_side)
+        return Asked(app.test_client(), key, exported(self.home))
+
+
+def exported(home: Path) -> Export:
+    """What the real command prints, run by nobody who may unseal anything."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANODYNE_")}
+    command = [sys.executable, "-m", "api.cli.main", "audit", "export"]
+    done = subprocess.run(command, cwd=ROOT, env={**environment, "ANODYNE_HOME": str(home)}, capture_output=True,
+                          check=True, timeout=300)
+    return Export(done.stdout.splitlines())
+
+
+@dataclass
+class Asked:
+    """Asks both sides the same question."""
+
+    client: FlaskClient
+    key: str
+    export: Export
+    _bases: dict[Any, Base] = field(default_factory=dict)
+
+    def shown(self, name: str, question: Question) -> dict[str, Any]:
+        """The dashboard's JSON."""
+        answer = self.client.get(f"/v1/dashboards/{name}?{question.query()}",
+                                 headers={"Authorization": f"Bearer {self.key}"})
+        assert answer.status_code == 200, answer.text
+        return json.loads(answer.data)  # type: ignore[no-any-return]
+
+    def recount(self, question: Question) -> Recount:
+        """The recount for the question, whatever its clinics."""
+        key = (question.as_of, question.known_at)
+        if key not in self._bases:
+            self._bases[key] = Base(self.export, *key)
+        return Recount(self._bases[key], (question.first, question.last))
+
+    def differences(self, name: str, question: Question) -> list[str]:
+        """Where the dashboard and the recount differ."""
+        shown = self.shown(name, question)
+        recounted = getattr(self.recount(question), name)(shown["clinics"])
+        return differences(name, recounted, shown["figures"])
