@@ -98,7 +98,7 @@ def test_pages_are_sound_in_every_look(
         watched.complaints.clear()
         watched.elsewhere.clear()
         wrong += [f"{operation} ({address}): {one}" for one in found]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_pages_are_light_to_load(
