@@ -224,3 +224,12 @@ def test_on_a_phone_the_menu_leads_everywhere(open_as: Callable[..., Page]) -> N
     assert all((box := one.bounding_box()) is not None and box["height"] >= 44 for one in links.all())
     links.filter(has_text="Glossary").tap()
     expect(page.get_by_role("heading", level=1)).to_have_text("Glossary")
+
+
+def test_where_nothing_can_draw_the_tables_stay(open_as: Callable[..., Page]) -> None:
+    """Given that the library does not come, each chart's table is open and no empty picture is left."""
+    page = open_as("manager", "about:blank")
+    page.route("**/vega-lite.min.js", lambda route: route.abort())
+    page.goto("/utilization")
+    expect(page.locator("figure.chart details.data[open]")).to_have_count(page.locator("figure.chart").count())
+    assert page.locator("figure.chart .canvas:visible").count() == 0

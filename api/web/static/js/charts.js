@@ -1,7 +1,9 @@
 // Draws each figure's specification with Vega, interpreted (no eval), as SVG, in the colours of the tokens.
-// Where this does not run, the open tables are the charts.
+// The page is shown first: room is kept for the pictures, Vega comes after the first paint, and they are drawn one by
+// one. Where this does not run, the open tables are the charts.
 "use strict";
 (() => {
+  const libraries = document.currentScript.dataset.libraries.split(" ");
   const token = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 
   // "@series-1" is the token --series-1.
@@ -52,11 +54,26 @@
 
   const drawn = new Map();
 
+  const ready = () => Boolean(window.vega && window.vegaLite && window.vega.expressionInterpreter);
+
+  const keepRoom = (figure) => {
+    const canvas = figure.querySelector(".canvas");
+    canvas.hidden = false;
+    canvas.style.minHeight = canvas.dataset.height + "px";
+    for (const data of figure.querySelectorAll(".data")) data.open = false;
+  };
+
+  const leaveTable = (figure, error) => {
+    figure.querySelector(".canvas").hidden = true;
+    for (const data of figure.querySelectorAll(".data")) data.open = true;
+    console.error("chart", figure.dataset.chart, error);
+  };
+
   const draw = (figure) => {
     const canvas = figure.querySelector(".canvas");
     const given = JSON.parse(figure.querySelector(".spec").textContent);
-    canvas.hidden = false;
     const width = canvas.clientWidth;
+    figure.dataset.drawn = width ? "yes" : "later"; // later: it lies in something closed
     if (!width) return;
     const spec = coloured({
       $schema: "https://vega.github.io/schema/vega-lite/v6.json",
@@ -75,22 +92,41 @@
     });
     view.run();
     drawn.set(figure, { view, width });
-    figure.dataset.drawn = "yes";
   };
 
   const all = () => document.querySelectorAll("figure.chart");
   const again = () => { for (const figure of all()) draw(figure); };
 
-  for (const figure of all()) {
-    const data = figure.querySelector(".data");
+  const drawOneByOne = (waiting) => {
+    const figure = waiting.shift();
+    if (!figure) {
+      watchWidth();
+      return;
+    }
     try {
       draw(figure);
-      if (data) data.open = false;
     } catch (error) {
-      figure.querySelector(".canvas").hidden = true;
-      console.error("chart", figure.dataset.chart, error);
+      leaveTable(figure, error);
     }
-  }
+    setTimeout(drawOneByOne, 0, waiting);
+  };
+
+  const load = (address) => new Promise((loaded, failed) => {
+    const script = document.createElement("script");
+    script.src = address;
+    script.async = false;
+    script.onload = loaded;
+    script.onerror = () => failed(new Error("could not load " + address));
+    document.head.append(script);
+  });
+
+  for (const figure of all()) keepRoom(figure);
+  requestAnimationFrame(() => setTimeout(() => {
+    Promise.all(libraries.map(load)).then(
+      () => drawOneByOne([...all()]),
+      (error) => { for (const figure of all()) leaveTable(figure, error); },
+    );
+  }, 0));
 
   let waiting = 0;
   const resized = new ResizeObserver(() => {
@@ -98,12 +134,12 @@
     waiting = setTimeout(() => {
       for (const figure of all()) {
         const known = drawn.get(figure);
-        if (known && Math.abs(known.width - figure.querySelector(".canvas").clientWidth) > 2) draw(figure);
+        if (!known || Math.abs(known.width - figure.querySelector(".canvas").clientWidth) > 2) draw(figure);
       }
     }, 120);
   });
-  for (const figure of all()) resized.observe(figure);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+  const watchWidth = () => { for (const figure of all()) resized.observe(figure); };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (ready()) again(); });
 
   // On paper: light, and every table open.
   const root = document.documentElement;
@@ -112,12 +148,12 @@
     before = { theme: root.dataset.theme, open: [...document.querySelectorAll("details.data")].map((one) => [one, one.open]) };
     root.dataset.theme = "light";
     for (const [one] of before.open) one.open = true;
-    again();
+    if (ready()) again();
   });
   window.addEventListener("afterprint", () => {
     if (!before) return;
     if (before.theme === undefined) delete root.dataset.theme; else root.dataset.theme = before.theme;
     for (const [one, open] of before.open) one.open = open;
-    again();
+    if (ready()) again();
   });
 })();
