@@ -74,7 +74,8 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`example` marks a shipped, unadopted document: values without clinical authority.
 
     `follow_up_asks`: which questionnaires are asked at which of `follow_up_hours` after the latest infusion; without
-    it (documents of before) every prompt asks pain and relief.
+    it (documents of before) every prompt asks pain and relief. `baseline_minutes`: how long vital signs taken before
+    the start stand for it; documents of before set no bound.
     """
 
     title: str
@@ -102,6 +103,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     weight_change_percent: Decimal
     follow_up_hours: tuple[int, ...]
     follow_up_asks: dict[Code, tuple[int, ...]] = {}
+    baseline_minutes: int | None = None
 
 
 # --- limits --------------------------------------------------------------------------------------
@@ -155,6 +157,8 @@ def _problems(document: Protocol) -> Iterator[tuple[str, str]]:
     for name in _POSITIVE:
         if not _above(getattr(document, name), 0):
             yield name, "is not positive"
+    if document.baseline_minutes is not None and document.baseline_minutes < 1:
+        yield "baseline_minutes", "is not positive"
     for name in VisitMinutes.__struct_fields__:
         minutes = getattr(document.visit, name)
         if minutes < 0 or (name == "infusion" and minutes == 0):
@@ -325,5 +329,6 @@ EXAMPLE_PROTOCOL = Protocol(
         "peg": (168, 336, 672),
         "phq9": (168, 336, 672),
     },
+    baseline_minutes=60,
 )
 """What a prescriber may start from. `check_limit` holds a value on a bound for inside, so RASS <= -3 is low -2."""

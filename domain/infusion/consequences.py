@@ -145,7 +145,7 @@ def _broken_by(then: State, entry: Entry, whole: State, facts: Facts) -> Iterato
         case InfusionStarted() | BolusGiven() | RateChanged() | InfusionResumed():
             hits = drug_hits(then, event, facts)
             if not then.run.given:
-                yield from own_unready(then, facts)
+                yield from own_unready(then, event.occurred_at, facts)
             elif not isinstance(event, InfusionStarted | RateChanged) or _up(then, event):
                 yield from unwatched(then, event.occurred_at, facts)
         case PatientDischarged() if then.run.given and (then.run.over or then.run.started_at is None):

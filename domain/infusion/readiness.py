@@ -6,7 +6,7 @@ Each broken rule is its own error. Days are clinic-local calendar days; "inside 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -54,6 +54,10 @@ class VitalsMissing(DomainError):
     """Vital signs that the protocol's hold limits need were not taken at this visit."""
 
 
+class VitalsOutOfDate(DomainError):
+    """Vital signs that the protocol's hold limits need were taken too long before the start: take them again."""
+
+
 class VitalBeyondHoldLimit(DomainError):
     """A vital sign is beyond the protocol's hold limit: no start."""
 
@@ -81,7 +85,7 @@ def unready(then: State, at: datetime, facts: Facts) -> Iterator[DomainError]:
         yield NoProtocolAdopted()
     else:
         yield from _papers(facts, facts.protocol, at)
-        yield from _vitals(then, facts.protocol)
+        yield from _vitals(then, facts.protocol, at)
     yield from _contraindications(then, at, facts)
     yield from _visit(then, at, facts)
     if then.order is None:
@@ -91,7 +95,7 @@ def unready(then: State, at: datetime, facts: Facts) -> Iterator[DomainError]:
     yield from same_day(facts, then.order)
 
 
-def own_unready(then: State, facts: Facts) -> Iterator[DomainError]:
+def own_unready(then: State, at: datetime, facts: Facts) -> Iterator[DomainError]:
     """The part of it that the visit's own entries and the protocol decide: judged again after a correction."""
     if then.room_id is None:
         yield PatientNotRoomed()
@@ -102,7 +106,7 @@ def own_unready(then: State, facts: Facts) -> Iterator[DomainError]:
     if then.order is None:
         yield NoDoseOrder()
     if facts.protocol is not None:
-        yield from _vitals(then, facts.protocol)
+        yield from _vitals(then, facts.protocol, at)
         yield from (soft_error(hit) for hit in soft_vitals(then, facts) if hit.sign not in then.vital_overrides)
 
 
@@ -168,10 +172,15 @@ def _visit(then: State, at: datetime, facts: Facts) -> Iterator[DomainError]:
     yield from uncredentialed_nurse(facts, then.check.nurse_id, at)
 
 
-def _vitals(then: State, protocol: Protocol) -> Iterator[DomainError]:
+def _vitals(then: State, protocol: Protocol, at: datetime) -> Iterator[DomainError]:
     missing = sorted(sign for sign in protocol.vitals.hold if sign not in then.vitals)
     if missing:
         yield VitalsMissing(missing=",".join(missing))
+    if protocol.baseline_minutes is not None:
+        oldest = at - timedelta(minutes=protocol.baseline_minutes)
+        old = sorted(sign for sign in protocol.vitals.hold if sign in then.vitals and then.vitals[sign].at < oldest)
+        if old:
+            yield VitalsOutOfDate(signs=",".join(old), valid_minutes=protocol.baseline_minutes)
     for hit in _hits(then, protocol.vitals.hold, "hard"):
         yield VitalBeyondHoldLimit(sign=hit.sign, value=str(hit.value), limit=str(hit.bound))
 

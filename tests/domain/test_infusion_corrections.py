@@ -321,6 +321,7 @@ def test_striking_the_start_strikes_the_run() -> None:
         kind.NAME for kind in (InfusionStarted, InfusionPaused, InfusionStoppedEarly, InfusionGiven)]
     assert not visit.state.run.given
     assert visit.state.given is None
+    visit.do("12:00", visits.RecordVitals, vitals=visits.FINE)
     visit.do("12:01", visits.StartInfusion, rate_mg_per_h=Decimal(25))
     assert visit.state.run.started_at == clock("12:01")
 

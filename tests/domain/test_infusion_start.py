@@ -27,11 +27,13 @@ from domain.infusion.readiness import (
     VitalBeyondHoldLimit,
     VitalBeyondSoftLimit,
     VitalsMissing,
+    VitalsOutOfDate,
 )
 from domain.infusion.rules import NoProtocolAdopted, NurseNotCredentialed, PrescriberNotLicensed
 from domain.infusion.visit import ClearanceFact, CourseFacts, FindingFact, RoomFacts, StaffFacts
 from domain.infusion.weight import WeightNotMeasured
 from domain.kernel import DomainError
+from domain.protocol import EXAMPLE_PROTOCOL
 from domain.vocabulary.vitals import ImplausibleValue
 from tests.domain import visits
 from tests.domain.visits import BY_DOCTOR, COURSE, DOCTOR, FINE, NURSE, PATIENT, ROOM, clock, ready_facts
@@ -138,6 +140,22 @@ def test_a_positive_pregnancy_test_blocks_until_cleared() -> None:
     visit.do("09:15", RecordVitals, vitals=FINE)
     refusal = visit.refused(UncontrolledContraindication, "09:20", StartInfusion, **START)
     assert refusal.data["contraindication"] == "pregnancy"
+
+
+def test_vital_signs_before_the_start_hold_for_the_protocols_minutes() -> None:
+    """Taken 09:15, an hour (the example's) is up after 10:15: take them again. A protocol without the bound: no end."""
+    ordered = [visits.ordered() for _ in range(3)]
+    for visit in ordered:
+        visit.do("09:15", RecordVitals, vitals=FINE)
+    just, late, unbound = ordered
+    just.do("10:15", StartInfusion, **START)
+    refusal = late.refused(VitalsOutOfDate, "10:16", StartInfusion, **START)
+    assert (refusal.data["valid_minutes"], "spo2_percent" in refusal.data["signs"]) == (60, True)
+    late.do("10:17", RecordVitals, vitals=FINE)
+    late.do("10:18", StartInfusion, **START)
+    protocol = visits.msgspec.structs.replace(EXAMPLE_PROTOCOL, baseline_minutes=None)
+    unbound.facts = ready_facts(protocol=protocol)
+    unbound.do("10:16", StartInfusion, **START)
 
 
 def test_a_vital_that_could_not_be_obtained_is_missing() -> None:

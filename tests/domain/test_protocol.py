@@ -97,6 +97,7 @@ NAN = D("NaN")
     (changed(monitoring_minutes=0), "/document/monitoring_minutes"),
     (changed(vitals_every_minutes=-5), "/document/vitals_every_minutes"),
     (changed(nurse_patients=0), "/document/nurse_patients"),
+    (changed(baseline_minutes=0), "/document/baseline_minutes"),
     (changed(weight_change_percent=NAN), "/document/weight_change_percent"),
     (changed(waste_tolerance_mg=D(-1)), "/document/waste_tolerance_mg"),
     (changed(waste_tolerance_percent=D("Infinity")), "/document/waste_tolerance_percent"),
