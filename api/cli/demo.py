@@ -65,6 +65,24 @@ def load(output: Output, seed: int, scale: float, if_empty: bool) -> None:
     _tell(output, settings, summary, key, password)
 
 
+@demo.command()
+@click.option("--count", type=click.IntRange(1, 50), default=3, show_default=True)
+@speaks
+def links(output: Output, count: int) -> None:
+    """Addresses by which fictional patients answer from home: open one (on a phone, say) and follow it to the chart."""
+    from api.cli.system import read_side
+    from api.demo.links import NotTheDemo, open_links
+
+    with read_side() as (services, reads):
+        try:
+            found = open_links(services, reads, count)
+        except NotTheDemo:
+            raise Failed("this is no demo: real patients' links are theirs alone", code="no-demo") from None
+    if not found:
+        raise Failed("nobody in this log can be asked", code="nobody", hint="anodyne demo load")
+    output.result({"links": found}, "\n".join(found))
+
+
 def _simulate(settings: Settings, seed: int, scale: float, progress: Callable[[float], None]) -> Summary:
     from api.demo.load import load as live
 

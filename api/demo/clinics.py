@@ -22,6 +22,7 @@ from domain.clinic import (
     OpeningSpan,
     PriceItem,
     PublishPriceList,
+    SetOnCall,
     SetOpeningHours,
 )
 from domain.drug_lot import ReceiveVials
@@ -151,6 +152,7 @@ def _open(world: World, plan: Plan, index: int) -> Clinic:
     clinic = Clinic(clinic_id, plan, ZoneInfo(plan.timezone), rooms, prescribers, nurses, protocol)
     _set_hours(world, clinic)
     _publish_prices(world, clinic)
+    _set_on_call(world, clinic, index)
     receive_vials(world, clinic, lot=1, vials=30)
     return clinic
 
@@ -160,7 +162,8 @@ def _hire(world: World, clinic_id: UUID, role: Role, clinic_index: int, number: 
     title = "Dr" if role == "prescriber" else "Nurse"
     name = f"{title} {'ABCDEF'[number]}. Example-{clinic_index + 1} (fictional)"
     profession = "physician" if role == "prescriber" else "registered_nurse"
-    world.do(OWNER, clinic_id, staff_id, JoinStaff, full_name=name, email=None, profession=profession)
+    email = f"{role}{number + 1}.clinic{clinic_index + 1}@example.org"
+    world.do(OWNER, clinic_id, staff_id, JoinStaff, full_name=name, email=email, profession=profession)
     today = world.clock.now().date()
     kinds = ("medical_license", "dea_registration") if role == "prescriber" else ("nursing_license", "acls")
     for kind in kinds:
@@ -212,6 +215,15 @@ def _publish_prices(world: World, clinic: Clinic) -> None:
     world.do(
         clinic.manager, clinic.clinic_id, clinic.clinic_id, PublishPriceList, price_list_id=world.new_id(),
         effective_from=world.clock.now().astimezone(clinic.zone).date(), currency="USD", items=items,
+    )
+
+
+def _set_on_call(world: World, clinic: Clinic, index: int) -> None:
+    """A nurse first, then a prescriber; the number is one of those kept for fiction."""
+    world.do(
+        clinic.manager, clinic.clinic_id, clinic.clinic_id, SetOnCall,
+        staff_ids=(clinic.nurses[0], clinic.prescribers[0]), escalate_after_minutes=10,
+        clinic_phone=f"+1 555 01{index + 1:02d}",
     )
 
 

@@ -14,6 +14,7 @@ from api.demo.world import Journey, World
 from domain.corrections import AmendEntry, StrikeEntry
 from domain.course import TransferCourse
 from domain.day_sheet import BookAppointment, JoinWaitlist, LeaveWaitlist, OfferSlot, Overbooking
+from domain.diary import AcknowledgeHomeAlert, HomeAlertRaised, ReportSideEffectFromHome
 from domain.infusion.monitoring import RecordVitals, VitalSigns
 from domain.infusion.side_effects import ReportSideEffect
 from domain.kernel import derived_id
@@ -199,3 +200,24 @@ def transfer(world: World, patient: Patient, to: Clinic, at: datetime) -> Journe
     )
     if done is not None:
         patient.clinic = to
+
+
+def chest_pain(world: World, patient: Patient, at: datetime, *, acknowledged: bool) -> Journey:
+    """Somebody reports chest pain from home; the nurse on call rings them a few minutes later, or has not yet."""
+    yield at
+    clinic = patient.clinic
+    reported = world.attempt(
+        patient.self_reporting, clinic.clinic_id, patient.diary, ReportSideEffectFromHome,
+        side_effect_id=world.new_id(), kind="chest_pain", grade=1, onset_at=at - timedelta(minutes=20),
+    )
+    if reported is None or not acknowledged:
+        return
+    raised = next(
+        record.event for record in reversed(world.reader.read_stream(derived_id("diary", patient.body.patient_id)))
+        if isinstance(record.event, HomeAlertRaised)
+    )
+    yield at + timedelta(minutes=7)
+    world.do(
+        clinic.nurse(0), clinic.clinic_id, patient.diary, AcknowledgeHomeAlert, alert_id=raised.alert_id,
+        action="called_patient",
+    )

@@ -215,5 +215,6 @@ def _script(world: World, clinics: Sequence[Clinic], patients: list[Patient]) ->
         world.start(FIRST_DAY, episodes.over_midnight(world, mesa, regular, FIRST_DAY + timedelta(weeks=week)))
     mover = next(p for p in patients[12:] if p.clinic is hudson)
     world.start(FIRST_DAY, episodes.transfer(world, mover, harbor, FIRST_DAY + timedelta(weeks=20)))
-
-
+    end = FIRST_DAY + timedelta(weeks=P.weeks)
+    for number, before, done in ((1, timedelta(weeks=5), True), (4, timedelta(minutes=40), False)):
+        world.start(FIRST_DAY, episodes.chest_pain(world, patients[number], end - before, acknowledged=done))
