@@ -223,7 +223,7 @@ def _set_on_call(world: World, clinic: Clinic, index: int) -> None:
     world.do(
         clinic.manager, clinic.clinic_id, clinic.clinic_id, SetOnCall,
         staff_ids=(clinic.nurses[0], clinic.prescribers[0]), escalate_after_minutes=10,
-        clinic_phone=f"+1 555 01{index + 1:02d}",
+        clinic_phone=f"+1 555 01{index + 1:02d}", command_id=world.own_id("on call", clinic.clinic_id),
     )
 
 

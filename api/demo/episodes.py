@@ -208,7 +208,8 @@ def chest_pain(world: World, patient: Patient, at: datetime, *, acknowledged: bo
     clinic = patient.clinic
     reported = world.attempt(
         patient.self_reporting, clinic.clinic_id, patient.diary, ReportSideEffectFromHome,
-        side_effect_id=world.new_id(), kind="chest_pain", grade=1, onset_at=at - timedelta(minutes=20),
+        side_effect_id=world.own_id("chest pain", at), kind="chest_pain", grade=1, onset_at=at - timedelta(minutes=20),
+        command_id=world.own_id("chest pain told", at),
     )
     if reported is None or not acknowledged:
         return
@@ -219,5 +220,5 @@ def chest_pain(world: World, patient: Patient, at: datetime, *, acknowledged: bo
     yield at + timedelta(minutes=7)
     world.do(
         clinic.nurse(0), clinic.clinic_id, patient.diary, AcknowledgeHomeAlert, alert_id=raised.alert_id,
-        action="called_patient",
+        action="called_patient", command_id=world.own_id("chest pain heard", at),
     )

@@ -141,8 +141,9 @@ class Patient:
         self._chart(doctor, SignConsent, consent_id=self.world.new_id(), kind="treatment", form_version="2026-01",
                     signed_by="patient", taken_by=UUID(doctor.id))
         if self.body.patient_id.int % 5:  # one in five would rather not be written to
-            self._chart(doctor, SignConsent, consent_id=self.world.new_id(), kind="messaging", form_version="2026-01",
-                        signed_by="patient", taken_by=UUID(doctor.id))
+            consent_id = self.world.own_id("messaging", self.body.patient_id)
+            self._chart(doctor, SignConsent, consent_id=consent_id, kind="messaging", form_version="2026-01",
+                        signed_by="patient", taken_by=UUID(doctor.id), command_id=consent_id)
         if plan == "combined":
             self._chart(
                 doctor, StartAdjunctTherapy, adjunct_id=self.world.new_id(),

@@ -57,6 +57,10 @@ class World:
         """The next id: the same in every run with this seed."""
         return uuid5(self.namespace, str(next(self._ids)))
 
+    def own_id(self, *name: object) -> UUID:
+        """An id by its name instead of its turn."""
+        return uuid5(self.namespace, "/".join(str(part) for part in name))
+
     def random_for(self, name: object) -> random.Random:
         """A stream of chance of its own, so that one person's luck does not depend on another's."""
         return random.Random(f"{self.seed}/{name}")
@@ -80,11 +84,15 @@ class World:
     def do(
         self, by: Actor, clinic_id: UUID | None, stream_id: UUID, command: type[Command], /,
         *, at: datetime | None = None, correlation_id: UUID | None = None, late_reason: str | None = None,
-        **what: Any,
+        command_id: UUID | None = None, **what: Any,
     ) -> Receipt:
-        """Hands a command to the services; raises the DomainError of a refusal (counted)."""
+        """Hands a command to the services; raises the DomainError of a refusal (counted).
+
+        One with a `command_id` of its own takes none of the world's ids: what was added to the demo later moves nobody.
+        """
         now = self.clock.now()
-        request = Request(by=by, clinic_id=clinic_id, command_id=self.new_id(), correlation_id=correlation_id)
+        request = Request(
+            by=by, clinic_id=clinic_id, command_id=command_id or self.new_id(), correlation_id=correlation_id)
         try:
             receipt = self.services.handle(
                 stream_id, command(by=by, now=now, at=at or now, late_reason=late_reason, **what), request
