@@ -13,13 +13,14 @@ from typing import Literal
 from uuid import UUID
 
 from api.auth.accounts import Accounts
+from api.auth.acting import changed_by
 from api.auth.grants import Grants
 from api.auth.identity import Identity
 from api.auth.keys import KeyRegistry
 from api.auth.sessions import Limits, Sessions
 from api.auth.totp import SecondStep
 from api.settings import Settings
-from domain.kernel import Command, Envelope, derived_id
+from domain.kernel import Actor, Command, Envelope, derived_id
 from domain.oversight import PermissionChanged
 from domain.ports import Clock
 from projections import migrations as views_migrations
@@ -229,6 +230,13 @@ def identity(settings: Settings, services: Services, read_side: ReadSide) -> Ide
     )
 
 
+def _envelope(by: Actor | None) -> Envelope:
+    """Whoever changes their own account is the actor; else it is the operator at the command line."""
+    if by is None:
+        return Envelope(actor="operator", role="system", clinic_id=None, origin="process")
+    return Envelope(actor=by.id, role=by.role, clinic_id=None)
+
+
 def _announcer(services: Services) -> Callable[[PermissionChanged], None]:
     def announce(event: PermissionChanged) -> None:
         day = event.occurred_at.astimezone(UTC).date().isoformat()
@@ -236,7 +244,7 @@ def _announcer(services: Services) -> Callable[[PermissionChanged], None]:
         services.log.append(
             Append(
                 writes=(StreamWrite(stream_id, ANY_VERSION, (event,)),),
-                envelope=Envelope(actor="operator", role="system", clinic_id=None, origin="process"),
+                envelope=_envelope(changed_by()),
             )
         )
 

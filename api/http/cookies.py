@@ -2,7 +2,8 @@
 
 Both are `__Host-` cookies (Secure, this host only, path /), HttpOnly and SameSite=Lax. Only the embedded default
 served by plain HTTP goes without the prefix and without Secure, because not every browser keeps a Secure cookie
-that came by plain HTTP from this machine (measured: Chromium does, Safari does not). Production never does.
+that came by plain HTTP from this machine (Chromium 156 does, as measured; Safari is known not to). Production never
+goes without.
 """
 
 from __future__ import annotations

@@ -31,6 +31,14 @@ TEXTS: dict[int, tuple[str, str]] = {
 }
 TOLD = frozenset({409, 410, 412, 422})
 """Where the reason is the reader's to know; elsewhere it is ours."""
+BY_CODE: dict[str, tuple[str, str]] = {
+    "form-expired": ("Send it once more", "The page was open for too long, or you signed in anew meanwhile, so what "
+                     "it sent was not taken. Go back, load the page again and send it once more."),
+    "foreign-form": ("Not from here", "This was sent by another site's page. Nothing was done."),
+    "second-step-needed": ("Your role needs it", "Your role needs a second step, so it cannot be taken away."),
+}
+"""Where the problem's own name says more than its status."""
+
 USUAL = ("That did not work", "Go back and try again.")
 
 
@@ -38,7 +46,7 @@ def page(problem: Problem) -> Response | None:
     """The problem as a page; None where problem+json is wanted."""
     if not is_page():
         return None
-    heading, text = TEXTS.get(problem.status, USUAL)
+    heading, text = BY_CODE.get(problem.code) or TEXTS.get(problem.status, USUAL)
     try:
         around = frame("")
     except Exception:  # the frame reads databases: where they are away, the page must still come

@@ -6,6 +6,8 @@ Whatever is wrong with a name and a password, the answer and the time it takes a
 
 from __future__ import annotations
 
+import math
+import time
 from urllib.parse import urlencode
 
 from flask import Blueprint, current_app, redirect, request
@@ -13,6 +15,7 @@ from flask import session as form_cookie
 from werkzeug.wrappers import Response
 
 from api.auth.accounts import Account
+from api.auth.acting import changes_are_by
 from api.auth.passwords import WeakPassword
 from api.auth.sessions import Session, Stage
 from api.auth.steps import BY_CODE, BY_PASSWORD, BY_RECOVERY_CODE, next_stage
@@ -24,13 +27,16 @@ from api.http.pages import local_path
 from api.web import sign_in_log
 from api.web.identity_provider import sign_out_address
 from api.web.page import render
-from domain.kernel import Role
+from domain.kernel import Actor, Role
 
 __all__ = ["admit", "begin", "blueprint", "end_present", "to_form"]
 
 blueprint = Blueprint("web_signing_in", __name__)
 
 REFUSED = "That name and password do not go together, or there were too many attempts. Wait a little and try again."
+ANSWER_STEP_S = 0.5
+"""Refusals leave at whole steps after they came."""
+
 PENDING = "second-step"
 """In the form cookie: the wrapped secret of an authenticator app that is being set up."""
 
@@ -53,11 +59,19 @@ def give_password() -> Response:
     limiter().count_sign_in()
     if not wired().settings.local_sign_in:
         return _form("People sign in through the organisation's own sign-in here.", 403)
+    begun = time.monotonic()
     attempt = wired().identity.accounts.attempt(request.form.get("name", ""), request.form.get("password", ""))
     if not attempt.passed or attempt.account is None:
         sign_in_log.failed(attempt.account, BY_PASSWORD, attempt.reason)
+        _at_a_whole_step(begun)
         return _form(REFUSED, 401)
     return admit(attempt.account, BY_PASSWORD)
+
+
+def _at_a_whole_step(begun: float) -> None:
+    """Waits until a whole number of steps has gone by: what was done for a name that exists does not show."""
+    gone = time.monotonic() - begun
+    time.sleep(math.ceil(gone / ANSWER_STEP_S) * ANSWER_STEP_S - gone)
 
 
 def admit(account: Account, method: str) -> Response:
@@ -189,7 +203,10 @@ def set_new_password() -> Response:
 
 def _held(stage: Stage) -> Session | None:
     session = session_of_request()
-    return session if session is not None and session.stage == stage else None
+    if session is None or session.stage != stage:
+        return None
+    changes_are_by(Actor(id=session.principal.actor_id, role=session.principal.role))
+    return session
 
 
 # --- out -----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from flask import session as form_cookie
 from requests import RequestException
 from werkzeug.wrappers import Response
 
+from api.auth.acting import changes_are_by
 from api.auth.id_token import BadIdToken
 from api.auth.oidc import Arrivals, NotLetIn, Provider
 from api.http.context import wired
@@ -22,6 +23,7 @@ from api.web import sign_in_log
 from api.web.identity_provider import own_address, provider
 from api.web.page import render
 from api.web.signing_in import begin
+from domain.kernel import Actor
 
 __all__ = ["blueprint"]
 
@@ -54,6 +56,7 @@ def callback() -> Response:
     limiter().count_sign_in()
     asked = provider()
     wanted = local_path(form_cookie.get(_NEXT)) or "/"
+    changes_are_by(Actor(id="identity-provider", role="system"))
     try:
         claims, id_token = _proved(asked)
         account = _arrivals().account(claims)

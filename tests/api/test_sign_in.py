@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from api.auth.grants import Grant
 from api.http.app import create_app
 from api.http.cookies import SESSION
 from api.web.account import browser_name
+from api.web.signing_in import ANSWER_STEP_S
 from services.log import EventLog, LogUnavailable
 from tests.api.browsing import PASSWORD, Browser, identity_of
 from tests.api.world import World
@@ -266,6 +268,33 @@ def test_the_answer_is_the_same_whatever_is_wrong(shared: World) -> None:
     identity_of(shared.app).accounts.succeeded(identity_of(shared.app).accounts.named("maria manager").user_id)  # type: ignore[union-attr]
     texts = {text.replace(" autofocus", "") for _, text in told}
     assert {status for status, _ in told} == {401} and len({re.sub(r"[0-9a-f-]{36}", "", t) for t in texts}) == 1
+
+
+def test_a_refusal_leaves_at_a_whole_step(shared: World) -> None:
+    """Counting a known name's failure takes a commit that an unknown one does not: it does not show."""
+    for name in ("maria manager", "nobody here"):
+        browser = Browser(shared.app)
+        browser.open("/sign-in")
+        begun = time.perf_counter()
+        browser.send("/sign-in", name=name, password=WRONG)
+        steps = (time.perf_counter() - begun) / ANSWER_STEP_S
+        assert browser.page.status_code == 401 and steps >= 1
+    identity_of(shared.app).accounts.succeeded(identity_of(shared.app).accounts.named("maria manager").user_id)  # type: ignore[union-attr]
+
+
+def test_the_log_names_who_changed_an_account(world: World) -> None:
+    """One's own password is changed by oneself, not by an operator."""
+    browser = Browser(world.app)
+    browser.sign_in("maria manager")
+    new = "orange meadow lantern 8"
+    browser.send("/account/password", current=PASSWORD, password=new, again=new)
+    changes = list(world.services.log.read(0, 1000, names=["oversight.permission_changed.v1"]))
+    maria = identity_of(world.app).accounts.named("maria manager")
+    assert maria is not None
+    assert (changes[-1].event.change, changes[-1].actor, changes[-1].role) == (  # type: ignore[attr-defined]
+        "password_changed", maria.user_id, "manager"
+    )
+    assert {change.actor for change in changes[:-1]} == {"operator"}
 
 
 def test_attempts_are_limited_by_address(make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
