@@ -150,6 +150,13 @@ POLICY: Mapping[str, Permit] = dict([
     *_pages(MEETS | {"biller", "auditor"}, "web_patients.find"),
     *_pages(READS_CHART, "web_patients.show"),
     *_pages(READS_FIGURES, "web_funnel.show"),
+    *_pages(READS_SCHEDULE, """web_schedule.index web_schedule.day web_schedule.week web_schedule.appointment
+            web_schedule.waitlist web_schedule.premises"""),
+    *_pages(MEETS, """web_schedule.book web_schedule.make_booking web_schedule.confirm web_schedule.cancel
+            web_schedule.no_show web_schedule.move web_schedule.series web_schedule.book_series
+            web_schedule.join_waitlist web_schedule.refill web_schedule.leave_waitlist"""),
+    *_pages(MANAGES, """web_schedule.declare_closure web_schedule.lift_closure web_schedule.set_hours
+            web_schedule.open_feed web_schedule.close_feed"""),
     *_pages(READS_FIGURES | READS_CHART, "web_rows.show web_events.show"),
 ])
 

@@ -28,6 +28,7 @@ from api.web import (
     preferences,
     rows,
     safety,
+    schedule,
     signing_in,
     signing_in_oidc,
     today,
@@ -43,7 +44,7 @@ PAGES: tuple[Blueprint, ...] = (
     account.blueprint,
     home.blueprint, clinics.blueprint, utilization.blueprint, outcomes.blueprint, safety.blueprint,
     glossary.blueprint, rows.blueprint, events.blueprint, alerts.blueprint, digest.blueprint,
-    today.blueprint, boosters.blueprint, patient.blueprint, funnel.blueprint,
+    today.blueprint, schedule.blueprint, boosters.blueprint, patient.blueprint, funnel.blueprint,
 )  # fmt: skip
 """Every page's blueprint; a new page is one line here, one in `api/auth/policy.py`, one in `page.NAVIGATION`."""
 

@@ -4,7 +4,7 @@ Pages and the API share them. They answer from the clinic's state and the log's 
 now would be decided by; they promise nothing, the booking decides.
 """
 
-from services.scheduling.days import ScheduledDay, scheduled_days
+from services.scheduling.days import ScheduledDay, next_booking, scheduled_days
 from services.scheduling.openings import Asked, Openings, TooManyDays
 from services.scheduling.reading import Reading
 from services.scheduling.rebooking import Stranded, stranded_bookings
@@ -12,5 +12,5 @@ from services.scheduling.series_plan import PlannedOccurrence, SeriesPlan, Wishe
 
 __all__ = [
     "Asked", "Openings", "PlannedOccurrence", "Reading", "ScheduledDay", "SeriesPlan", "Stranded", "TooManyDays",
-    "Wishes", "plan_series", "scheduled_days", "stranded_bookings",
+    "Wishes", "next_booking", "plan_series", "scheduled_days", "stranded_bookings",
 ]

@@ -10,7 +10,7 @@ import msgspec
 
 from domain import clinic, day_sheet
 from domain.clinic.hours import Interval, instant, shown
-from services.scheduling.openings import Asked, Openings
+from services.scheduling.openings import MOST_DAYS, Asked, Openings
 from services.scheduling.reading import Reading
 
 
@@ -61,6 +61,19 @@ def scheduled_days(reading: Reading, clinic_id: UUID, first: date, last: date) -
                 sheet.appointments.values(), key=lambda one: (one.starts_at, str(one.appointment_id)))),
         ))
     return found
+
+
+def next_booking(reading: Reading, clinic_id: UUID, after: datetime) -> day_sheet.Appointment | None:
+    """The first live booking that begins after a moment, looked for as far as free slots are."""
+    here = reading.clinic(clinic_id)
+    rooms = [f"room:{room.room_id}" for room in here.rooms]
+    for claim in reading.reader.claims_over(rooms, after, after + timedelta(days=MOST_DAYS)):
+        kind, _, identity = claim.holder.partition(":")
+        if kind == "appointment" and claim.starts > after:
+            one = reading.sheet(clinic_id, clinic.local_date(here, claim.starts)).appointments.get(UUID(identity))
+            if one is not None and one.status == "booked":
+                return one
+    return None
 
 
 def _within(spans: tuple[Interval, ...], starts: datetime, ends: datetime) -> tuple[Interval, ...]:

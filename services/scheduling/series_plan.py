@@ -72,7 +72,7 @@ def plan_series(reading: Reading, clinic_id: UUID, wishes: Wishes) -> SeriesPlan
     """Writes nothing. Raises NothingToBook, UnknownCode, NoProtocolAdopted."""
     here = reading.clinic(clinic_id)
     window = window_of(reading, here, wishes)
-    wished = wishes.starts_at or spread(here, window, wishes)
+    wished = wishes.starts_at or spread(here, window, wishes, clinic.local_date(here, reading.now))
     wished = tuple(shown(one, ZoneInfo(here.timezone)) for one in wished)
     rooms = [one.room_id for one in here.rooms if one.retired_at is None]
     chosen = _Choosing(reading, here, wishes, window, wishes.room_id or (rooms[0] if rooms else UUID(int=0)))
@@ -95,9 +95,14 @@ def window_of(reading: Reading, here: clinic.State, wishes: Wishes) -> tuple[dat
     return today + timedelta(days=1), today + timedelta(days=14)
 
 
-def spread(here: clinic.State, window: tuple[date, date], wishes: Wishes) -> tuple[datetime, ...]:
-    """One moment on each of so many days of the window on which the clinic opens, as evenly apart as can be."""
-    days = [window[0] + timedelta(days=number) for number in range((window[1] - window[0]).days + 1)]
+def spread(here: clinic.State, window: tuple[date, date], wishes: Wishes, today: date) -> tuple[datetime, ...]:
+    """One moment on each of so many days of the window on which the clinic opens, as evenly apart as can be.
+
+    Of a window that has begun, what is left from tomorrow on; of one that is over, as many days from tomorrow on.
+    """
+    first = max(window[0], today + timedelta(days=1))
+    last = window[1] if first <= window[1] else first + (window[1] - window[0])
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     opening = [day for day in days if clinic.open_on(here, day)]
     zone = ZoneInfo(here.timezone)
     return tuple(

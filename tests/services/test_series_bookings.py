@@ -61,6 +61,21 @@ def test_without_a_planned_series_the_window_is_the_two_weeks_after_the_first_in
     assert (plan.window_starts, plan.window_ends) == (practice.day(1), practice.day(14))
 
 
+def test_of_a_window_that_is_over_or_has_begun_the_days_to_come_are_planned(
+    practice: Scheduled, patient: tuple[UUID, UUID]
+) -> None:
+    """Nothing is proposed for a day that has passed; days after the window say that they are outside it."""
+    practice.series_planned(patient[1], patient[0], practice.infusion(*patient))
+    practice.wait(days=9)
+    begun = practice.planned(*patient, infusions=3)
+    assert [one.starts_at.date() for one in begun.occurrences] == [practice.day(10), practice.day(12), practice.day(14)]
+    practice.wait(days=11)
+    over = practice.planned(*patient, infusions=2)
+    assert [(one.starts_at.date(), one.inside_window) for one in over.occurrences] == [
+        (practice.day(21), False), (practice.day(34), False)]
+    assert over.bookable
+
+
 def test_a_plan_writes_nothing(practice: Scheduled, patient: tuple[UUID, UUID]) -> None:
     head = practice.log.head()
     practice.planned(*patient, starts_at=tuple(starts for _, starts in six(practice)))

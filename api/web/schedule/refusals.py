@@ -1,0 +1,80 @@
+"""Why something could not be booked, in the words of a front desk."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from api.web.schedule.place import Desk
+from domain.day_sheet import Obstacle
+from domain.kernel import DomainError
+
+__all__ = ["obstacle_in_words", "refused"]
+
+WORDS = {
+    "outside-opening-hours": "The clinic is not open for the whole of that time.",
+    "clinic-closed": "The clinic (or that room) is closed then.",
+    "room-not-in-service": "That room is not in service here.",
+    "starts-in-the-past": "That time has passed.",
+    "not-on-this-sheet": "That time is on another day.",
+    "slot-impossible": "A visit ends after it begins, and within twelve hours.",
+    "course-needed": "An infusion needs the patient's open course of treatment, and this patient has none here.",
+    "prescriber-needed": "A consultation needs a prescriber of this clinic whose licence is in date that day.",
+    "not-a-nurse-in-date": "That nurse does not work here, or their licence is not in date that day.",
+    "not-authorised-to-overbook": "The person named may not authorise overbooking here.",
+    "no-protocol-adopted": "This clinic has not adopted a protocol yet, so a visit has no usual length.",
+    "appointment-not-live": "It was moved, cancelled or ended meanwhile. Look at the day again.",
+    "appointment-not-found": "It is not on this day's sheet any more. Look at the day again.",
+    "appointment-already-confirmed": "It is confirmed already.",
+    "not-yet-started": "Nobody has missed a visit before it was to begin.",
+    "nothing-moved": "It is at that time in that room already.",
+    "already-waiting": "This entry is on the waitlist already.",
+    "not-waiting": "They are off the waitlist already.",
+    "slot-not-wanted": "The patient cannot come at that time.",
+    "series-not-bookable": "Not every visit could be booked, so none was. See below what each meets.",
+    "nothing-to-book": "Choose at least one visit.",
+    "not-found": "There is no such patient, or this clinic does not look after them.",
+    "merged-away": "This record was merged into another: book under the other one.",
+    "record-erased": "This record has been erased.",
+    "closure-not-valid": "A closure ends after it begins.",
+    "closure-not-found": "That closure was lifted already.",
+    "opening-span-not-valid": "A day closes after it opens.",
+    "opening-spans-overlap": "Two spans of one day overlap.",
+    "prime-time-outside-hours": "Prime time lies within opening hours.",
+    "unknown-code": "Choose one of the list.",
+    "calendar-feed-not-found": "That address was withdrawn already.",
+    "feed-label-not-valid": "Say whom the address is for, in a few words.",
+}
+
+TAKEN = {
+    "room": "The room is taken", "patient": "The patient has another visit", "nurse": "The nurse has no place left",
+    "prescriber": "The prescriber has another consultation",
+}
+
+
+def refused(at: Desk, error: DomainError) -> str:
+    """One sentence for the top of a form."""
+    if error.code == "claim-conflict":
+        return taken(at, str(error.data.get("resource", "")).partition(":")[0], error.data.get("ends"))
+    return WORDS.get(error.code, str(error))
+
+
+def obstacle_in_words(at: Desk, obstacle: Obstacle) -> str:
+    """One sentence for one occurrence."""
+    if obstacle.rule == "claim-conflict":
+        return taken(at, obstacle.what, obstacle.until)
+    return WORDS.get(obstacle.rule, obstacle.message)
+
+
+def taken(at: Desk, what: str, until: Any) -> str:
+    """Taken until when, by the clinic's clock."""
+    said = TAKEN.get(what, "It is taken")
+    moment = until if isinstance(until, datetime) else _moment(until)
+    return f"{said} until {at.clock(moment)}." if moment is not None else f"{said} at that time."
+
+
+def _moment(given: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(given))
+    except ValueError:
+        return None

@@ -1,0 +1,151 @@
+"""Booking a series with a conflict in Chromium, by scripts and without; a day's sheet at work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Page, expect
+
+from api.bootstrap import build_read_side, build_services, key_registry
+from api.settings import Settings
+from tests.browser.conftest import Served
+from tests.browser.support import axe, keep, watch
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+FREE_WITHIN = 21
+
+
+@pytest.fixture(scope="module")
+def api(served: Served) -> Callable[..., Any]:
+    """Asks the API of the same organisation, with a key of its owner made for this."""
+    settings = Settings(home=served.home)
+    services = build_services(settings)
+    read_side = build_read_side(settings, services)
+    registry = key_registry(settings, services, read_side)
+    key = registry.create_key(registry.create_user("Browser tests"), "owner", clinics=None).text
+    read_side.close()
+    services.close()
+
+    def ask(method: str, path: str, **more: Any) -> Any:
+        headers = {"Authorization": f"Bearer {key}", **more.pop("headers", {})}
+        answer = requests.request(method, f"{served.address}/v1{path}", headers=headers, timeout=30, **more)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def clinic_id(api: Callable[..., Any]) -> str:
+    """The clinic that the front desk of the demo works at."""
+    clinics = api("GET", "/clinics")["clinics"]
+    return next(str(one["id"]) for one in clinics if "Harbor" in one["clinic_name"])
+
+
+@pytest.fixture(scope="module")
+def patient(api: Callable[..., Any], clinic_id: str, served: Served) -> dict[str, str]:
+    """Somebody of that clinic with an open course and nothing booked in the next weeks, and the name."""
+    listed = api("GET", "/events?types=course.opened.v1&limit=500")
+    events = listed["events"] if "events" in listed else listed["items"]
+    for event in reversed(events):
+        data = event["data"]
+        asked = f"patient_id={data['patient_id']}&course_id={event['subject']}&infusions=4&clock=10:00"
+        try:
+            plan = api("GET", f"/clinics/{clinic_id}/series-plan?{asked}")
+        except AssertionError:
+            continue
+        if plan["bookable"] and api("GET", f"/courses/{event['subject']}"):
+            who = api("GET", f"/patients/{data['patient_id']}")
+            return {"id": data["patient_id"], "family_name": who["family_name"]}
+    raise AssertionError("the demo has nobody whose series could be booked")
+
+
+def find(page: Page, patient: dict[str, str], clinic_id: str) -> None:
+    """From the day's sheet to the plan of the patient, as one clicks."""
+    page.goto("/schedule")
+    page.get_by_role("link", name="Book a series").click()
+    page.get_by_label("Family name").fill(patient["family_name"])
+    page.get_by_role("button", name="Find the patient").click()
+    page.locator(f'form:has(input[value="{patient["id"]}"]) button').click()
+    expect(page.get_by_role("heading", name="The plan")).to_be_visible()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_series_with_a_conflict_is_booked(
+    scripts: bool, open_as: Callable[..., Page], served: Served, patient: dict[str, str], clinic_id: str,
+    api: Callable[..., Any],
+) -> None:
+    """Given a plan of two visits, when a room that one of them needs is taken meanwhile, then the conflict stands at
+    that visit with free times beside it; one click takes another, and both are on the week's sheet."""
+    page = open_as("front_desk", "/schedule", java_script_enabled=scripts)
+    watched = watch(page, served.address)
+    find(page, patient, clinic_id)
+    page.get_by_label("Infusions").fill("2")
+    page.get_by_label("At about").fill("13:00" if scripts else "10:00")
+    page.get_by_label("Room").select_option(index=1)
+    page.get_by_role("button", name="Plan again").click()
+    expect(page.locator("ol.visits > li")).to_have_count(2)
+    expect(page.get_by_text("All free.")).to_be_visible()
+    wished = page.locator('input[name="visit-1"]:checked').get_attribute("value")
+    assert wished is not None
+    room, _, starts_at = wished.partition("|")
+    api("POST", f"/clinics/{clinic_id}/closures", headers={"Idempotency-Key": f"browser-{scripts}-{starts_at}"},
+        json={"room_id": room, "starts_at": starts_at, "ends_at": _later(starts_at), "reason_code": "maintenance"})
+    page.get_by_role("button", name="Book these visits").click()
+    expect(page.get_by_role("alert")).to_contain_text("none was")
+    conflict = page.locator("ol.visits > li.conflict")
+    expect(conflict).to_have_count(1)
+    expect(conflict).to_contain_text("closed then")
+    keep(page, f"series-with-a-conflict{'' if scripts else '-without-script'}")
+    if scripts:
+        assert axe(page) == []
+    alternative = conflict.locator("label.slot").nth(1)
+    alternative.click()
+    chosen = conflict.locator("input:checked").get_attribute("value")
+    page.get_by_role("button", name="Book these visits").click()
+    expect(page.get_by_role("status")).to_have_text("The series is booked.")
+    assert chosen is not None
+    day = chosen.partition("|")[2][:10]
+    page.goto(f"/schedule/{clinic_id}/{day}")
+    expect(page.locator("td.booked", has_text=patient["family_name"]).first).to_be_visible()
+    assert [one for one in watched.found(page) if "422" not in one] == []
+
+
+def _later(starts_at: str) -> str:
+    from datetime import datetime, timedelta
+
+    return (datetime.fromisoformat(starts_at) + timedelta(minutes=30)).isoformat()
+
+
+def test_free_time_of_a_day_leads_to_a_booking_and_the_booking_to_its_end(
+    open_as: Callable[..., Page], patient: dict[str, str], clinic_id: str
+) -> None:
+    """Click into the grid, find the patient, book; then confirm, and cancel with whose side and why."""
+    page = open_as("front_desk", "/schedule")
+    for _ in range(FREE_WITHIN):
+        page.get_by_role("link", name="The day after").click()
+        if page.locator("a.take").count() > 3:
+            break
+    page.locator("a.take").last.click()
+    page.get_by_label("Family name").fill(patient["family_name"])
+    page.get_by_role("button", name="Find the patient").click()
+    page.locator(f'form:has(input[value="{patient["id"]}"]) button').click()
+    page.get_by_label("Kind of visit").select_option("follow_up")
+    page.wait_for_url(re.compile("kind=follow_up"))
+    page.locator('input[name="slot"]:not([value="other"])').first.check()
+    page.get_by_role("button", name="Book", exact=True).click()
+    expect(page.get_by_role("status")).to_have_text("Booked.")
+    page.locator("td.booked:target a.visit").click()
+    page.get_by_role("button", name=re.compile("Confirm")).click()
+    expect(page.locator("td.booked:target")).to_contain_text("confirmed")
+    page.locator("td.booked:target a.visit").click()
+    page.get_by_label("Cancel, asked by").select_option("patient")
+    page.locator("#c-why").select_option("illness")
+    page.get_by_role("button", name="Cancel the booking").click()
+    expect(page.get_by_role("status")).to_contain_text("the time is free again")
+    expect(page.locator("#gone + .lines li:target")).to_contain_text("cancelled")
