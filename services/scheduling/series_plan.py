@@ -72,7 +72,9 @@ def plan_series(reading: Reading, clinic_id: UUID, wishes: Wishes) -> SeriesPlan
     """Writes nothing. Raises NothingToBook, UnknownCode, NoProtocolAdopted."""
     here = reading.clinic(clinic_id)
     window = window_of(reading, here, wishes)
-    wished = wishes.starts_at or spread(here, window, wishes, clinic.local_date(here, reading.now))
+    kind = Asked(first=window[0], last=window[1], visit_kind=wishes.visit_kind)
+    length = timedelta(minutes=Openings(reading, clinic_id).length(kind))
+    wished = wishes.starts_at or spread(here, window, wishes, clinic.local_date(here, reading.now), length)
     wished = tuple(shown(one, ZoneInfo(here.timezone)) for one in wished)
     rooms = [one.room_id for one in here.rooms if one.retired_at is None]
     chosen = _Choosing(reading, here, wishes, window, wishes.room_id or (rooms[0] if rooms else UUID(int=0)))
@@ -95,19 +97,23 @@ def window_of(reading: Reading, here: clinic.State, wishes: Wishes) -> tuple[dat
     return today + timedelta(days=1), today + timedelta(days=14)
 
 
-def spread(here: clinic.State, window: tuple[date, date], wishes: Wishes, today: date) -> tuple[datetime, ...]:
-    """One moment on each of so many days of the window on which the clinic opens, as evenly apart as can be.
+def spread(
+    here: clinic.State, window: tuple[date, date], wishes: Wishes, today: date, length: timedelta
+) -> tuple[datetime, ...]:
+    """One moment on each of so many days of the window, as evenly apart as can be.
 
+    Days on which the clinic is open for the whole visit, where there are enough of them, else those on which it opens.
     Of a window that has begun, what is left from tomorrow on; of one that is over, as many days from tomorrow on.
     """
     first = max(window[0], today + timedelta(days=1))
     last = window[1] if first <= window[1] else first + (window[1] - window[0])
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    opening = [day for day in days if clinic.open_on(here, day)]
     zone = ZoneInfo(here.timezone)
-    return tuple(
-        instant(day, wishes.clock, zone) for day in day_sheet.spread_days(opening or days, wishes.infusions)
-    )
+    opening = [day for day in days if clinic.open_on(here, day)] or days
+    starts = {day: instant(day, wishes.clock, zone) for day in opening}
+    whole = [day for day, moment in starts.items() if clinic.is_open_over(here, moment, moment + length)]
+    chosen = whole if len(whole) >= wishes.infusions else opening
+    return tuple(starts[day] for day in day_sheet.spread_days(chosen, wishes.infusions))
 
 
 class _Choosing:
