@@ -15,7 +15,7 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-25.22"
+VERSION = "2026-11-25.23"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset",

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -29,7 +30,7 @@ from api.http.context import EXTENSION
 from api.http.pages import is_page
 from api.http.resources import patient_reads
 from domain.kernel import Role
-from tests.api.story import CLOSED_FEED, HOME_ALERT, NEVER_CARES, Step, story
+from tests.api.story import CLOSED_FEED, HOME_ALERT, NEVER_CARES, Ahead, Step, story
 from tests.api.test_reads import QUERIES
 from tests.api.world import ROLES, World
 
@@ -128,7 +129,7 @@ def _arguments(world: World, rule: Rule) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in rule.arguments:
         if name == "local_date":
-            values[name] = world.now.date()
+            values[name] = date.fromisoformat(world.real(Ahead(0)))  # the clinic's day, on which the story books
         elif name == "position":
             values[name] = _position_at_a(world)
         elif name == "dashboard":
