@@ -85,10 +85,10 @@ class Origins:
             if known is not None:
                 self._known.move_to_end(stream_id)
                 return known
-        records = wired().services.log.read_stream(stream_id)
-        if not records:
+        first = wired().services.log.first_of(stream_id)
+        if first is None:
             return None
-        origin = Origin(records[0].name, records[0].clinic_id, records[0].subject)
+        origin = Origin(first.name, first.clinic_id, first.subject)
         with self._lock:
             self._known[stream_id] = origin
             if len(self._known) > self._size:

@@ -203,6 +203,11 @@ class EventLog:
             )
         return [self.mapper.to_domain_event(row) for row in rows]
 
+    def first_of(self, stream_id: UUID) -> Recorded | None:
+        """What began the stream; None when nothing has been written to it."""
+        rows = self.recorder.select_events(stream_id, lte=1)
+        return self.mapper.to_domain_event(rows[0]) if rows else None
+
     def position_at(self, known_at: datetime) -> int:
         """By bisection: recorded_at never decreases with position."""
         wanted, low, high = micros(known_at), 0, self.head()

@@ -44,6 +44,7 @@ def test_what_was_appended_is_read_back_with_its_envelope(event_log: EventLog) -
     assert second.recorded_at == done.recorded_at and second.recorded_at.tzinfo is UTC
     assert len(second.leaf_hash) == 32 and first.leaf_hash != second.leaf_hash
     assert event_log.read_subject(subject) == [first, second]
+    assert (event_log.first_of(stream), event_log.first_of(uuid4())) == (first, None)
     assert event_log.read(0, 10)[1:] == [first, second]
     assert event_log.read(0, 10, names=["infusion.sedation_scored.v1"], upto=2) == [first]
     scans = event_log.scan(1, 10)
