@@ -147,6 +147,14 @@ def _room_facts(conn: Connection, known: Collection[str], cut: Cut) -> dict[str,
     return {clinic: RoomFacts(added[clinic], released[clinic]) for clinic in known}
 
 
+def last_start(conn: Connection, clinics: Collection[str], as_of: datetime, known_at: int | None = None) -> int | None:
+    """When drug was last started in these clinics before `as_of`; None when it never was."""
+    c, cut = visit_facts.c, Cut.at(as_of, known_at)
+    query = select(func.max(c.at_us)).where(c.clinic.in_(sorted(clinics)), c.kind == "started", cut.on(visit_facts))
+    found: int | None = conn.scalar(query)
+    return found
+
+
 def without_signs(report: BoardReport) -> BoardReport:
     """The board for those who run the day but read no charts: that an alert is open, not which sign raised it."""
     boards = {clinic: _shut(one) for clinic, one in report.by_clinic.items()}

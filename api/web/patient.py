@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -38,6 +39,8 @@ __all__ = ["blueprint"]
 PAGE = 50
 SOON_DAYS = 14
 """A paper with fewer days left is marked."""
+NOTHING_SAID: tuple[Any, ...] = (None, "", [], (), {})
+UNITS = ("_mmhg", "_percent", "_per_min", "_at", "_on", "_code")
 QUIET = frozenset({"origin", "late_reason", "note", "reason"})
 """Fields that the list leaves to the event's own page."""
 
@@ -148,18 +151,26 @@ def _line(one: TimelineEntry, timezone: str) -> Line:
         marks.append(("", "imported"))
     before = {name: value for fix in one.corrections if fix.what == "amended" for name, value in fix.before.items()}
     return Line(
-        cell(one.occurred_at, when(one.occurred_at, zone)), event_title(one.name), in_words(one.facts),
-        in_words(before), words(one.role), tuple(marks), one.struck, f"/events/{one.position}",
+        cell(one.occurred_at, when(one.occurred_at, zone)), event_title(one.name), in_words(one.facts, zone),
+        in_words(before, zone), words(one.role), tuple(marks), one.struck, f"/events/{one.position}",
     )  # fmt: skip
 
 
-def in_words(facts: Any) -> str:
-    """An entry's facts in a line, without ids: what a person would say of it."""
+def in_words(facts: Any, zone: str) -> str:
+    """An entry's facts in a line, without ids: what a person would say of it, times on the clinic's clock."""
     said = [
-        f"{words(name)} {_value(value)}" for name, value in facts.items()
-        if value not in (None, "", [], {}) and name not in QUIET and not _is_id(name, value)
+        f"{_called(name)} {_value(value, zone)}" for name, value in facts.items()
+        if value not in NOTHING_SAID and name not in QUIET and not _is_id(name, value)
     ]
-    return "; ".join(one for one in said if not one.endswith(" "))[:400]
+    return "; ".join(said)[:400]
+
+
+def _called(name: str) -> str:
+    """A field's name as a person says it: `due_at` is `due`, `systolic_mmhg` is `systolic`."""
+    stem = name
+    for unit in UNITS:
+        stem = stem.removesuffix(unit)
+    return words(stem)
 
 
 def _is_id(name: str, value: Any) -> bool:
@@ -167,17 +178,30 @@ def _is_id(name: str, value: Any) -> bool:
     return is_uuid or name.endswith(("_id", "_by"))
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, zone: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
         if "secret" in value:
             return str(value["secret"])
-        return ", ".join(f"{words(str(name))} {_value(inner)}" for name, inner in value.items() if inner is not None)
-    if isinstance(value, list):
-        return " · ".join(_value(inner) for inner in value)
+        said = [(name, inner) for name, inner in value.items() if inner not in NOTHING_SAID]
+        return ", ".join(f"{_called(str(name))} {_value(inner, zone)}" for name, inner in said)
+    if isinstance(value, list | tuple):
+        return " · ".join(_value(inner, zone) for inner in value)
     text = str(value)
+    if (at := _moment(text)) is not None:
+        return moment(at, zone)
     return text if any(character.isdigit() for character in text) or " " in text else words(text)
+
+
+def _moment(text: str) -> datetime | None:
+    """A time with an offset, as the log writes it."""
+    if len(text) < 20 or text[10:11] != "T":
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 # --- what holds -----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import msgspec
 from flask import Blueprint, Response
 
 from api.http.access import opened
+from api.http.context import wired
 from api.reports import ask, position_of
 from api.web.address import ClinicName, View, link, view
 from api.web.figures import Shown, shown
@@ -18,10 +19,11 @@ from api.web.names import names, patient_cell
 from api.web.page import may, render
 from api.web.tables import Cell, Column, Table, cell
 from api.web.wording import count, day, duration, number, words
+from api.web.wording import moment as moment_in_words
 from projections.facts.encoding import MINUTE, moment
 from projections.metrics.board import BoardCounts, ClinicNow, Expected, LooseEnd, RoomNow, Standing
 from projections.metrics.definitions import current
-from projections.room_board import BoardReport
+from projections.room_board import BoardReport, last_start
 
 blueprint = Blueprint("web_today", __name__)
 
@@ -91,7 +93,7 @@ def show() -> Response:
         lede="Who is in the house, what is overdue, who is expected, and what was left open.",
         boards=sorted(boards, key=lambda one: one.clinic.name), figures=list(figures.values()), together=figures,
         urgent=_urgent(report), steps=_steps(asked), live=not asked.seen_as_of and asked.known_at is None,
-        renewed=RENEWED_SECONDS, here=link(),
+        renewed=RENEWED_SECONDS, here=link(), demonstrated=_demonstrated(report, asked),
         tables=[_rooms(report, asked, known), _expected(report, asked, known), _ends(report, asked, known)],
     )
 
@@ -133,6 +135,18 @@ def _steps(asked: View) -> list[tuple[str, str]]:
         (label, link(as_of=(asked.question.as_of + timedelta(minutes=minutes)).isoformat(timespec="seconds")))
         for label, minutes in STEPS
     ]
+
+
+def _demonstrated(report: BoardReport, asked: View) -> tuple[str, str] | None:
+    """A demonstration's clinics stand still once its weeks are over: the way to their last busy moment, and when."""
+    if report.together.patients_in.n or not any(one.fictional for one in asked.clinics):
+        return None
+    with wired().read_side.database.reads.connect() as connection:
+        started = last_start(connection, report.clinics, report.as_of, report.known_at)
+    if started is None:
+        return None
+    at = moment(started + 20 * MINUTE)
+    return link(as_of=at.isoformat(timespec="seconds")), moment_in_words(at, asked.timezone)
 
 
 # --- one clinic -----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
@@ -74,3 +75,12 @@ def test_api_and_page_count_alike(lived: World) -> None:
     counts = lived.get(f"/v1/dashboards/operations?as_of={moment}", "nurse", "A").get_json()["figures"]["together"]
     page = lived.browser("nurse", "A").get(f"/today?as_of={moment}&format=csv&table=rooms").text.splitlines()
     assert counts["rooms"]["infusing"]["value"] == sum(",infusing," in line for line in page) == 1
+
+
+def test_a_demonstration_shows_the_way_to_its_last_busy_moment(lived: World) -> None:
+    """Nobody is in the house now, but the story's drug ran: the page leads to where the room infuses."""
+    browser = lived.browser("nurse", "A")
+    page = browser.get("/today?as_of=2027-06-01T12:00:00Z").text
+    found = re.search(r"""<a href="([^"]+)">look at that moment</a>""", page)
+    assert found is not None
+    assert "look at that moment" not in browser.get(unescape(found[1])).text
