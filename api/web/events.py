@@ -18,7 +18,7 @@ from api.http.problems import not_found
 from api.http.scope import see_patient
 from api.web.address import clinic_name
 from api.web.page import render
-from api.web.rows import event_title
+from api.web.rows import event_title, patient_href
 from api.web.tables import Cell, Column, Table, cell
 from api.web.wording import words
 from domain.catalogue import EVENTS
@@ -54,7 +54,8 @@ def show(position: int) -> Response:
     return render(
         "event.html", title=event_title(record.name), active="", record=record, clinic=clinic,
         zone=clinic.timezone if clinic is not None else "UTC", meaning=_first_paragraph(kind.__doc__ if kind else ""),
-        actor=_actor(record), tables=[_fields(entry)], struck=entry["struck"], amended=entry["amended"],
+        actor=_actor(record), patient=patient_href(record.subject) if record.subject is not None else None,
+        tables=[_fields(entry)], struck=entry["struck"], amended=entry["amended"],
         withheld=entry["data"] is None, neighbours=_neighbours(stream, record),
         late=(record.recorded_at - record.occurred_at).total_seconds() / 60,
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from uuid import UUID
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, url_for
 from marshmallow import EXCLUDE, Schema, fields, validate
 
 from api.auth import policy
@@ -14,7 +14,7 @@ from api.http.problems import Problem, not_found
 from api.reports import DASHBOARDS, ask, figure_at, position_of
 from api.web.address import View, clinic_name, link, parameters, view
 from api.web.figures import shown
-from api.web.page import render
+from api.web.page import may, render
 from api.web.tables import Cell, Column, Table, cell
 from api.web.wording import when
 from domain.catalogue import EVENTS
@@ -22,7 +22,7 @@ from domain.kernel import Recorded
 from projections.metrics.figures import Figure, Spread
 from services.log.lookup import records_at
 
-__all__ = ["blueprint", "event_title"]
+__all__ = ["blueprint", "event_title", "patient_href"]
 
 blueprint = Blueprint("web_rows", __name__)
 
@@ -44,6 +44,11 @@ class _Page(Schema):
     figure = fields.String(required=True, validate=validate.Length(max=200))
     page = fields.Integer(load_default=1, validate=validate.Range(1, 1_000_000))
     which = fields.String(load_default="all", validate=validate.OneOf(WHICH))
+
+
+def patient_href(patient_id: UUID) -> str | None:
+    """The patient's own page, for those who may open it."""
+    return url_for("web_patients.show", patient_id=patient_id) if may("web_patients.show") else None
 
 
 def event_title(name: str) -> str:
@@ -120,10 +125,10 @@ def _row(fact: str, record: Recorded, counted: bool | None) -> tuple[Cell, ...]:
     ]
     if counted is not None:
         cells.append(cell(counted, tone="ok" if counted else ""))
-    patient: Any = record.subject
+    patient = record.subject
     cells += [
         cell(clinic.name if clinic is not None else None),
-        cell(None if patient is None else str(patient), None if patient is None else str(patient)[:8]),
+        cell(None) if patient is None else cell(str(patient), str(patient)[:8], href=patient_href(patient)),
         cell(record.position, str(record.position)),
     ]
     return tuple(cells)

@@ -62,7 +62,7 @@ def test_every_rows_link_of_the_page_opens(lived: World) -> None:
     browser = lived.browser("manager", "A")
     for page in ("outcomes", "safety"):
         links = set(re.findall(r'href="(/rows/[^"]+)"', browser.get(f"/{page}?{PERIOD}").text))
-        assert len(links) > 5
+        assert len(links) > 3
         for link in links:
             answer = browser.get(link.replace("&amp;", "&"))
             assert answer.status_code == 200 and "/events/" in answer.text, link
