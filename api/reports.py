@@ -18,6 +18,7 @@ from api.http.problems import Problem
 from api.http.questions import Question
 from projections import boosters, outcomes, referral_funnel, room_board, safety, utilization
 from projections.metrics.figures import Figure, Spread
+from projections.metrics.lazy import Later
 
 __all__ = ["DASHBOARDS", "NAMES_PATIENTS", "Report", "ask", "figure_at", "figures", "fixed", "parts", "position_of"]
 
@@ -60,7 +61,7 @@ def parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((field, getattr(value, field)) for field in value.__struct_fields__)
     elif isinstance(value, Mapping):
         yield from ((str(key), inner) for key, inner in value.items())
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list | tuple | Later):
         yield from ((str(index), inner) for index, inner in enumerate(value))
 
 

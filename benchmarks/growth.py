@@ -21,7 +21,7 @@ from benchmarks.rounds import interleaved, tell
 from benchmarks.tasks import run_task
 from projections import boosters, outcomes, safety, utilization
 from projections.engine.database import ViewsDatabase
-from projections.metrics.figures import Figure, Spread
+from projections.metrics.figures import Figure, Spread, plain
 from projections.timeline import timeline
 
 TIMES, AT_MOST = 10, 1.2
@@ -171,8 +171,7 @@ def _check_same(logs: Mapping[str, Asked]) -> None:
 def _figures(value: Any, path: str = "") -> list[tuple[str, Any]]:
     """Every figure of a report by its path, without the ids of its rows (they are positions)."""
     if isinstance(value, Figure | Spread):
-        plain = msgspec.to_builtins(value)
-        return [(path, {key: inner for key, inner in plain.items() if "rows" not in key})]
+        return [(path, {key: inner for key, inner in plain(value).items() if "rows" not in key})]
     if isinstance(value, msgspec.Struct):
         value = {name: getattr(value, name) for name in value.__struct_fields__}
     if isinstance(value, Mapping):

@@ -2,47 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
+import numpy as np
 from sqlalchemy import Connection
 
+from projections.columns import store as columns
+from projections.columns.curves import curves
+from projections.columns.funnel import funnel
+from projections.columns.outcome_figures import ReliefFigures
+from projections.columns.outcomes import OutcomeColumns
+from projections.columns.path import PathFigures
+from projections.facts.loading import calendars, widest
 from projections.facts.reading import Cut
-from projections.facts.referrals import referrals
-from projections.facts.relief import OutcomeFacts
 from projections.metrics.calendar import Period
 from projections.metrics.definitions import BOOSTER_GAP, PATH, PER_90_DAYS, RELIEF, Definition
-from projections.metrics.duration import Curve, curves
+from projections.metrics.duration import Curve
 from projections.metrics.figures import Figure, Spread
-from projections.metrics.funnel import Funnel, funnel
-from projections.metrics.outcomes import (
-    Breakdown,
-    DoseResponse,
-    after_28_days,
-    breakdowns,
-    dose_response,
-    falls,
-    first_of_course,
-    infusions_to_relief,
-    low_baseline,
-    onset,
-    per_infusion,
-    responders,
-)
-from projections.metrics.pain_course import PainCourse, Waterfall, pain_course, waterfall
-from projections.metrics.path import (
-    SeriesRow,
-    adherence,
-    booster_gaps,
-    closures,
-    gate_assessed,
-    gate_rate,
-    per_90_days,
-    score_changes,
-    series_rows,
-)
-from projections.metrics.relief import MODERATE, SUBSTANTIAL, Relief, relief
+from projections.metrics.funnel import Funnel
+from projections.metrics.outcomes import Breakdown, DoseResponse
+from projections.metrics.pain_course import PainCourse, Waterfall
+from projections.metrics.path import SeriesRow
+from projections.metrics.relief import MODERATE, SUBSTANTIAL
 
 
 class Responders(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +45,7 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
     gate_rate: Figure
     gate_assessed: Figure
     series_adherence: Figure
-    series: tuple[SeriesRow, ...]
+    series: Sequence[SeriesRow]
     closures: Mapping[str, Figure]
 
 
@@ -100,54 +83,42 @@ class OutcomeReport(msgspec.Struct, frozen=True, kw_only=True):
 def report(
     conn: Connection, clinics: Collection[str], period: Period, *, as_of: datetime, known_at: int | None = None
 ) -> OutcomeReport:
-    """The dashboard's figures; about a dozen queries, each bounded by clinics and period or by the patients found."""
+    """The dashboard's figures."""
     cut = Cut.at(as_of, known_at)
-    found = OutcomeFacts(conn, clinics, period, cut)
-    referred = referrals(conn, found.calendars, period, found.span, cut)
-    material = found.material
-    first = first_of_course(material)
-    at_gate = _at_gate(found)
-    moderate, substantial = per_infusion(material.reliefs)
+    facts = columns.facts(conn)
+    known = calendars(conn, clinics, cut)
+    span = widest(known.values(), period)
+    found = OutcomeColumns(facts, known, period, span, cut)
+    relief, path = ReliefFigures(found), PathFigures(found)
+    rates = relief.per_infusion()
     return OutcomeReport(
-        period=period, as_of=as_of, known_at=known_at, clinics=tuple(material.calendars),
-        infusions=len(material.reliefs), patients=len({one.infusion.patient for one in material.reliefs}),
-        landmark_fall=falls("landmark_fall", material.reliefs), peak_fall=falls("peak_fall", material.reliefs),
-        responders=Responders(
-            first_30=responders("responders_first_30", MODERATE, first),
-            first_50=responders("responders_first_50", SUBSTANTIAL, first),
-            gate_30=responders("responders_gate_30", MODERATE, at_gate),
-            gate_50=responders("responders_gate_50", SUBSTANTIAL, at_gate),
-            after_28_days_30=after_28_days("responders_28d_30", MODERATE, material),
-            after_28_days_50=after_28_days("responders_28d_50", SUBSTANTIAL, material),
-        ),
-        per_infusion_30=moderate, per_infusion_50=substantial, low_baseline=low_baseline(material.reliefs),
-        breakdowns=breakdowns(material), onset=onset(material.reliefs),
-        infusions_to_relief=infusions_to_relief(
-            material, lambda one: relief(one, material.scores_of(one.patient), material.as_of_us)
-        ),
-        waterfall=waterfall(material), pain_over_time=pain_course(material),
-        durations=curves(material), dose_response=dose_response(material),
-        score_changes=score_changes(found.scores, material, found.identities.of),
-        follow_up_answered=found.follow_up(), path=_path(found),
-        infusions_per_90_days=per_90_days([one.infusion for one in material.reliefs], period),
-        funnel=funnel(referred, material.as_of_us), booster_gaps=booster_gaps(material),
+        period=period, as_of=as_of, known_at=known_at, clinics=tuple(known), infusions=len(found.here),
+        patients=len(np.unique(found.given.patient[found.here])), landmark_fall=relief.falls("landmark_fall"),
+        peak_fall=relief.falls("peak_fall"), responders=_responders(relief, found),
+        per_infusion_30=rates.moderate, per_infusion_50=rates.substantial, low_baseline=relief.low_baseline(),
+        breakdowns=relief.breakdowns(), onset=relief.onset(), infusions_to_relief=relief.infusions_to_relief(),
+        waterfall=relief.waterfall(), pain_over_time=relief.pain_course(), durations=curves(found),
+        dose_response=relief.dose_response(), score_changes=path.score_changes(),
+        follow_up_answered=path.follow_up(), path=_path(path), infusions_per_90_days=path.per_90_days(),
+        funnel=funnel(facts, known, period, span, cut), booster_gaps=path.booster_gaps(),
     )  # fmt: skip
 
 
-def _at_gate(found: OutcomeFacts) -> list[Relief]:
-    """The infusion that each patient's last gate of the period assessed."""
-    last: dict[str, Relief] = {}
-    for course, gate in found.gates_of_period():
-        assessed = found.material.gate_reliefs.get(gate.infusion or "")
-        if assessed is not None:
-            last[course.patient] = assessed
-    return list(last.values())
+def _responders(relief: ReliefFigures, found: OutcomeColumns) -> Responders:
+    at_gate = found.at_gate()
+    return Responders(
+        first_30=relief.responders("responders_first_30", MODERATE, found.first),
+        first_50=relief.responders("responders_first_50", SUBSTANTIAL, found.first),
+        gate_30=relief.responders("responders_gate_30", MODERATE, at_gate),
+        gate_50=relief.responders("responders_gate_50", SUBSTANTIAL, at_gate),
+        after_28_days_30=relief.after_28_days("responders_28d_30", MODERATE),
+        after_28_days_50=relief.after_28_days("responders_28d_50", SUBSTANTIAL),
+    )  # fmt: skip
 
 
-def _path(found: OutcomeFacts) -> Path:
-    plans = found.plans()
-    series = series_rows(plans, found.material, found.excuses(plans))
+def _path(path: PathFigures) -> Path:
+    adherence, series = path.series()
     return Path(
-        gate_rate=gate_rate(found.gates_of_period()), gate_assessed=gate_assessed(found.material),
-        series_adherence=adherence(series), series=tuple(series), closures=closures(found.closed()),
+        gate_rate=path.gate_rate(), gate_assessed=path.gate_assessed(), series_adherence=adherence, series=series,
+        closures=path.closures(),
     )  # fmt: skip

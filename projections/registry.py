@@ -17,9 +17,9 @@ def facts_group() -> Group:
     return Group(
         "facts",
         (
-            FactProjection("utilization", 1, UTILIZATION),
-            FactProjection("outcomes", 2, OUTCOMES),
-            FactProjection("safety", 1, SAFETY),
+            FactProjection("utilization", 2, UTILIZATION),
+            FactProjection("outcomes", 3, OUTCOMES),
+            FactProjection("safety", 2, SAFETY),
             CareRelations(),
             FactProjection("waitlist", 1, WAITLIST),
         ),

@@ -8,18 +8,20 @@ from datetime import date, datetime, timedelta
 import msgspec
 from sqlalchemy import Connection
 
-from projections.facts.loading import calendars, load_slots, load_visits, widest, with_consultations
+from projections.columns import store as columns
+from projections.columns.attendance import Attendance, third_next_available
+from projections.columns.bookings import load_slots, with_consultations
+from projections.columns.rooms import RoomTime
+from projections.columns.store import Facts
+from projections.columns.visits import load_visits
+from projections.facts.loading import calendars, widest
 from projections.facts.reading import Cut
-from projections.metrics.attendance import (
-    AttendanceFigures,
-    attendance_figures,
-    tally_attendance,
-    third_next_available,
-)
+from projections.metrics.attendance import AttendanceFigures, attendance_figures
 from projections.metrics.calendar import ClinicCalendar, Period, local_date, period_span
 from projections.metrics.definitions import ATTENDANCE, PUNCTUALITY, ROOMS, Definition
-from projections.metrics.figures import Figure, amount
-from projections.metrics.rooms import RoomFigures, room_figures, tally_rooms
+from projections.metrics.figures import FactIds, Figure, amount
+from projections.metrics.lazy import Lazily
+from projections.metrics.rooms import RoomFigures, room_figures
 
 LOOK_AHEAD_DAYS = 60
 """How far the third next available slot is looked for."""
@@ -50,36 +52,32 @@ class UtilizationReport(msgspec.Struct, frozen=True, kw_only=True):
 def report(
     conn: Connection, clinics: Collection[str], period: Period, *, as_of: datetime, known_at: int | None = None
 ) -> UtilizationReport:
-    """The dashboard's figures. Nine queries, each bounded by clinics and period."""
+    """The dashboard's figures. A clinic's own are made when they are asked for."""
     cut = Cut.at(as_of, known_at)
+    facts = columns.facts(conn)
     known = calendars(conn, clinics, cut)
     span = widest(known.values(), period)
-    visits = load_visits(conn, clinics, span, cut)
-    slots = with_consultations(conn, load_slots(conn, clinics, span, cut), known, span, cut)
-    rooms, attendance = {}, {}
-    for clinic, calendar in known.items():
-        here = [visit for visit in visits if visit.clinic == clinic]
-        booked = [slot for slot in slots if slot.clinic == clinic]
-        rooms[clinic] = tally_rooms(calendar, period, here, booked, cut.as_of_us)
-        own = period_span(calendar.timezone, period)
-        in_period = [slot for slot in booked if own[0] <= slot.starts_us < own[1]]
-        attendance[clinic] = tally_attendance(calendar, period, here, in_period, cut.as_of_us)
+    visits = load_visits(facts, known, span, cut)
+    slots = with_consultations(facts, load_slots(facts, known, span, cut), known, span, cut)
+    time = RoomTime(facts, known, period, visits, slots, cut.as_of_us)
+    rooms, attendance = time.tallies(), Attendance(facts, time, visits, slots, cut.as_of_us).tallies()
+    place = {clinic: number for number, clinic in enumerate(known)}
+
+    def of_clinic(clinic: str) -> Utilization:
+        number = place[clinic]
+        return Utilization(
+            rooms=room_figures([rooms[number]]), attendance=attendance_figures([attendance[number]])
+        )
+
     return UtilizationReport(
         period=period, as_of=as_of, known_at=known_at, clinics=tuple(known),
-        together=Utilization(
-            rooms=room_figures(list(rooms.values())), attendance=attendance_figures(list(attendance.values()))
-        ),
-        by_clinic={
-            clinic: Utilization(
-                rooms=room_figures([rooms[clinic]]), attendance=attendance_figures([attendance[clinic]])
-            )
-            for clinic in known
-        },
-        third_next_available=_third_next_available(conn, known, cut), visits=len(visits), bookings=len(slots),
+        together=Utilization(rooms=room_figures(rooms), attendance=attendance_figures(attendance)),
+        by_clinic=Lazily(known, of_clinic), third_next_available=_third_next_available(facts, known, cut),
+        visits=len(visits), bookings=len(slots),
     )  # fmt: skip
 
 
-def _third_next_available(conn: Connection, known: Mapping[str, ClinicCalendar], cut: Cut) -> dict[str, Figure]:
+def _third_next_available(facts: Facts, known: Mapping[str, ClinicCalendar], cut: Cut) -> dict[str, Figure]:
     """By clinic, for a visit of the protocol's default length, looked for from as_of on."""
     ahead = {
         clinic: Period(today, today + timedelta(days=LOOK_AHEAD_DAYS))
@@ -87,14 +85,16 @@ def _third_next_available(conn: Connection, known: Mapping[str, ClinicCalendar],
         for today in [local_date(calendar.timezone, cut.as_of_us)]
     }
     ends = max((period_span(known[clinic].timezone, days)[1] for clinic, days in ahead.items()), default=cut.as_of_us)
-    taken = load_slots(conn, known, (cut.as_of_us, ends), cut)
-    found: dict[str, Figure] = {}
-    for clinic, calendar in known.items():
-        here = [slot for slot in taken if slot.clinic == clinic]
-        minutes = default_minutes(calendar, cut.as_of_us)
-        days = third_next_available(calendar, here, minutes, cut.as_of_us, ahead[clinic]) if minutes else None
-        found[clinic] = amount("third_next_available", days, "days", n=len(here), rows=[slot.fact for slot in here])
-    return found
+    taken = load_slots(facts, known, (cut.as_of_us, ends), cut)
+    minutes = {
+        clinic: found for clinic, one in known.items() if (found := default_minutes(one, cut.as_of_us)) is not None
+    }
+    days = third_next_available(facts, known, taken, minutes, cut.as_of_us, ahead) if known else {}
+    figures: dict[str, Figure] = {}
+    for clinic in known:
+        rows = FactIds("a", taken.fact[taken.clinic == facts.codes("clinic").of(clinic)])
+        figures[clinic] = amount("third_next_available", days[clinic], "days", n=len(rows), rows=rows)
+    return figures
 
 
 def default_minutes(calendar: ClinicCalendar, at_us: int) -> int | None:

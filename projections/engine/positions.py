@@ -193,3 +193,13 @@ def skipped(sql: Connection, name: str, version: int) -> frozenset[int]:
     """Positions that an operator told this version of the projection to pass over."""
     query = select(SKIPS.c.position).where(SKIPS.c.name == name, SKIPS.c.version == version)
     return frozenset(sql.scalars(query))
+
+
+def of_table_sets(sql: Connection) -> tuple[dict[str, int], dict[str, int]]:
+    """By live table, the generation of its set and the position up to which it holds everything."""
+    generations, reached = {}, {}
+    live = select(POSITIONS.c.tables, POSITIONS.c.generation, POSITIONS.c.position).where(POSITIONS.c.slot == "live")
+    for tables, generation, position in sql.execute(live):
+        for name in msgspec.json.decode(tables, type=list[str]):
+            generations[name], reached[name] = generation, position
+    return generations, reached

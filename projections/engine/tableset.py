@@ -120,12 +120,14 @@ class TableSet:
         made = []
         for index in sorted(table.indexes, key=lambda each: str(each.name)):
             columns = [stored.c[column.name] for column in index.columns]
-            partial: dict[str, Any] = {}
-            if index.info.get("lookup"):
-                still_open = stored.c.known_to.is_(None)
-                partial = {"postgresql_where": still_open, "sqlite_where": still_open}
+            options: dict[str, Any] = {
+                name: value for name, value in index.dialect_kwargs.items() if not name.endswith("_where")
+            }
+            if index.dialect_kwargs.get("postgresql_where") is not None:
+                partial = stored.c.known_to.is_not(None) if index.info.get("closed") else stored.c.known_to.is_(None)
+                options |= {"postgresql_where": partial, "sqlite_where": partial}
             name = f"{index.name}_{self._tag}"
-            made.append(Index(name, *columns, unique=index.unique, info=index.info, **partial))
+            made.append(Index(name, *columns, unique=index.unique, info=index.info, **options))
         return made
 
     def _state_shape(self) -> Table:

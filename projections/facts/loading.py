@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -28,7 +29,7 @@ from projections.metrics.intervals import Span
 from projections.metrics.visits import LONGEST_VISIT, Visit, visits
 
 FOREVER = 2**62
-_SPANS = msgspec.json.Decoder(tuple[LocalSpan, ...])
+_SPANS = lru_cache(maxsize=1024)(msgspec.json.Decoder(tuple[LocalSpan, ...]).decode)
 
 
 class _Minutes(msgspec.Struct):
@@ -49,7 +50,7 @@ class _Protocol(msgspec.Struct):
     booster_minimum_days: int
 
 
-_PROTOCOL = msgspec.json.Decoder(_Protocol)
+_PROTOCOL = lru_cache(maxsize=256)(msgspec.json.Decoder(_Protocol).decode)
 
 
 def calendars(conn: Connection, clinics: Collection[str], cut: Cut) -> dict[str, ClinicCalendar]:
@@ -90,12 +91,12 @@ def _rooms(added: Sequence[Mapping[str, Any]], retired: Sequence[Mapping[str, An
 
 def _hours(row: Mapping[str, Any]) -> Hours:
     return Hours(
-        date.fromisoformat(row["from_date"]), row["at_us"], _SPANS.decode(row["detail"]), _SPANS.decode(row["prime"])
+        date.fromisoformat(row["from_date"]), row["at_us"], _SPANS(row["detail"]), _SPANS(row["prime"])
     )
 
 
 def _protocol(row: Mapping[str, Any]) -> ProtocolMinutes:
-    one = _PROTOCOL.decode(row["detail"])
+    one = _PROTOCOL(row["detail"])
     return ProtocolMinutes(
         row["at_us"], one.visit.preparation, one.visit.infusion, one.visit.monitoring, one.visit.turnover,
         one.monitoring_minutes, one.discharge_scale, one.discharge_minimum, one.booster_default_days,

@@ -50,6 +50,7 @@ def fact_table(
     *columns: Column[Any],
     indexed: tuple[tuple[str, ...], ...] = (),
     lookups: tuple[str, ...] = ("entry",),
+    followed: bool = False,
 ) -> Table:
     """A fact table: the common columns, its own, and an index for every way it is read."""
     return bitemporal_table(
@@ -57,7 +58,7 @@ def fact_table(
         Column("position", BigInteger, nullable=False), Column("entry", Id, nullable=False),
         Column("kind", Id, nullable=False), Column("at_us", BigInteger, nullable=False),
         ident("clinic"), ident("patient"), *columns,
-        lookups=lookups, indexes=indexed, metadata=metadata,
+        lookups=lookups, indexes=indexed, followed=followed, metadata=metadata,
     )  # fmt: skip
 
 
@@ -74,6 +75,7 @@ appointment_facts = fact_table(
     ident("appointment"), ident("room"), text("visit_kind"), big("starts_us"), big("ends_us"), big("was_starts_us"),
     ident("course"), ident("series"), text("asked_by"), text("reason"), text("moved_from"), text("to_date"),
     indexed=(("appointment",), ("clinic", "starts_us"), ("clinic", "was_starts_us"), ("patient",)),
+    followed=True,
 )
 """booked, moved, confirmed, cancelled, no_show, overbooked: the life of a booking, step by step."""
 
@@ -82,6 +84,7 @@ visit_facts = fact_table(
     ident("infusion"), ident("room"), text("visit_kind"), ident("appointment"), ident("course"),
     big("booked_starts_us"), big("booked_ends_us"), text("reason"), text("scale"), number("score"),
     indexed=(("infusion",), ("clinic", "at_us"), ("appointment",)),
+    followed=True,
 )
 """arrived, roomed, moved_room, checked, started, paused, resumed, stopped, recovery, then how it ended, released."""
 
@@ -90,6 +93,7 @@ infusion_facts = fact_table(
     ident("infusion"), ident("course"), text("purpose"), big("started_us"), big("dose_ug"), big("dose_ng_per_kg"),
     big("run_us"), number("complete"),
     indexed=(("infusion",), ("clinic", "at_us"), ("patient", "at_us"), ("course", "at_us")),
+    followed=True,
 )
 """given: one row per InfusionGiven; `at_us` is the final drug stop, `run_us` the time the drug ran, pauses excluded."""
 
@@ -97,6 +101,7 @@ score_facts = fact_table(
     "score_facts",
     text("instrument"), big("value_milli"), ident("infusion"),
     indexed=(("patient", "at_us"),),
+    followed=True,
 )
 """pain (instrument now, average, worst), function, mood, cognition, relief."""
 
@@ -104,6 +109,7 @@ follow_up_facts = fact_table(
     "follow_up_facts",
     ident("follow_up"), ident("infusion"), big("due_us"), text("instruments"),
     indexed=(("clinic", "due_us"), ("follow_up",)),
+    followed=True,
 )
 """due, superseded, missed: one row per prompt and step."""
 
@@ -113,6 +119,7 @@ course_facts = fact_table(
     text("decision"), text("reason"), number("infusions"), text("from_date"), text("until_date"), ident("appointment"),
     ident("other_clinic"), ident("referral"),
     indexed=(("course",), ("clinic", "at_us"), ("patient",), ("other_clinic",)),
+    followed=True,
 )
 """consultation, opened, gate, series_planned, series_revised, optimal_relief, booster_*, transferred, closed.
 
@@ -125,6 +132,7 @@ patient_facts = fact_table(
     ident("subject"), text("code"), text("sex"), text("age_band"), text("from_date"), text("until_date"),
     number("failed"),
     indexed=(("patient",), ("clinic", "at_us"), ("subject",)),
+    followed=True,
 )
 """registered, corrected, home_clinic, condition, adjunct_*, referral, screening, cleared, consent*, *merged."""
 
@@ -133,6 +141,7 @@ safety_facts = fact_table(
     ident("infusion"), ident("subject"), text("code"), number("grade"), number("serious"), big("onset_us"),
     big("ended_us"), text("reason"), text("detail"),
     indexed=(("infusion",), ("subject",), ("clinic", "at_us"), ("patient", "at_us")),
+    followed=True,
 )
 """given (the denominator), side_effect*, alert*, home_alert*, breach, override, refusal, stopped_early, how it ended.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -10,31 +10,42 @@ import msgspec
 from projections.facts.encoding import DAY, HOUR, MINUTE
 from projections.metrics.bookings import Slot, outcome
 from projections.metrics.calendar import ClinicCalendar, Period, period_span
-from projections.metrics.figures import Figure, Spread, left_out, proportion, quotient, spread
+from projections.metrics.figures import (
+    FactIds,
+    Figure,
+    Measured,
+    Spread,
+    joined,
+    joined_values,
+    proportion,
+    quotient,
+    spread,
+)
 from projections.metrics.intervals import Span, clipped, difference, intersection, length, union
 from projections.metrics.visits import INFUSION_KINDS, Visit, counted_in
 
 ON_TIME = 5 * MINUTE
 REFILLABLE = 2 * HOUR
-Valued = list[tuple[float, str]]
+Valued = list[tuple[float, str]] | Measured
+Facts = list[str] | FactIds
 
 
 class AttendanceTally(msgspec.Struct, kw_only=True):
     """One clinic's counts, each with the facts behind it."""
 
-    outcomes: dict[str, list[str]] = msgspec.field(default_factory=lambda: defaultdict(list))
+    outcomes: dict[str, Facts] = msgspec.field(default_factory=lambda: defaultdict(list))
     lead_days: Valued = msgspec.field(default_factory=list)
     freed_us: int = 0
     refilled_us: int = 0
-    freed: list[str] = msgspec.field(default_factory=list)
-    on_time: list[str] = msgspec.field(default_factory=list)
-    timed: list[str] = msgspec.field(default_factory=list)
+    freed: Facts = msgspec.field(default_factory=list)
+    on_time: Facts = msgspec.field(default_factory=list)
+    timed: Facts = msgspec.field(default_factory=list)
     delays: Valued = msgspec.field(default_factory=list)
-    no_delay: list[str] = msgspec.field(default_factory=list)
+    no_delay: Counter[str] = msgspec.field(default_factory=Counter)
     waits: Valued = msgspec.field(default_factory=list)
     still_waiting: int = 0
-    ended: list[str] = msgspec.field(default_factory=list)
-    not_infused: dict[str, list[str]] = msgspec.field(default_factory=lambda: defaultdict(list))
+    ended: Facts = msgspec.field(default_factory=list)
+    not_infused: dict[str, Facts] = msgspec.field(default_factory=lambda: defaultdict(list))
     going_on: int = 0
 
 
@@ -46,15 +57,25 @@ def tally_attendance(
     tally = AttendanceTally()
     for slot in slots:
         if span[0] <= slot.starts_us < span[1]:
-            tally.outcomes[outcome(slot, as_of_us)].append(slot.fact)
+            _add(tally.outcomes[outcome(slot, as_of_us)], slot.fact)
             if slot.live_at_start:
-                tally.lead_days.append(((slot.starts_us - slot.first_booked_us) / DAY, slot.fact))
+                _add_value(tally.lead_days, ((slot.starts_us - slot.first_booked_us) / DAY, slot.fact))
     _tally_refill(tally, slots, clipped(calendar.open_spans(period), span), calendar)
     for visit in visits:
         if counted_in(visit, calendar, span):
             _tally_punctuality(tally, calendar, visit, as_of_us)
             _tally_result(tally, visit)
     return tally
+
+
+def _add(facts: Facts, fact: str) -> None:
+    assert isinstance(facts, list)
+    facts.append(fact)
+
+
+def _add_value(values: Valued, value: tuple[float, str]) -> None:
+    assert isinstance(values, list)
+    values.append(value)
 
 
 def _tally_refill(
@@ -78,7 +99,7 @@ def _tally_refill(
             freed += hole
             refilled += intersection(hole, later)
             if hole:
-                tally.freed.append(slot.fact)
+                _add(tally.freed, slot.fact)
         tally.freed_us += length(union(freed))
         tally.refilled_us += length(union(refilled))
 
@@ -86,37 +107,37 @@ def _tally_refill(
 def _tally_punctuality(tally: AttendanceTally, calendar: ClinicCalendar, visit: Visit, as_of_us: int) -> None:
     booked = visit.booked_starts_us
     if booked is not None and visit.roomed_us is not None:
-        tally.timed.append(visit.fact)
+        _add(tally.timed, visit.fact)
         if visit.roomed_us <= booked + ON_TIME:
-            tally.on_time.append(visit.fact)
+            _add(tally.on_time, visit.fact)
     protocol = calendar.protocol_at(visit.started_us) if visit.started_us is not None else None
     if booked is None:
-        tally.no_delay.append("walk_in")
+        tally.no_delay["walk_in"] += 1
     elif visit.started_us is None:
-        tally.no_delay.append("not_started")
+        tally.no_delay["not_started"] += 1
     elif protocol is None:
-        tally.no_delay.append("no_protocol")
+        tally.no_delay["no_protocol"] += 1
     else:
-        tally.delays.append(((visit.started_us - booked) / MINUTE - protocol.preparation, visit.fact))
+        _add_value(tally.delays, ((visit.started_us - booked) / MINUTE - protocol.preparation, visit.fact))
     if visit.arrived_us is not None:
         since = max(visit.arrived_us, booked or visit.arrived_us)
         until = visit.roomed_us if visit.roomed_us is not None else visit.ended_us
         if until is None:
             tally.still_waiting += 1
             until = as_of_us
-        tally.waits.append((max(0, until - since) / MINUTE, visit.fact))
+        _add_value(tally.waits, (max(0, until - since) / MINUTE, visit.fact))
 
 
 def _tally_result(tally: AttendanceTally, visit: Visit) -> None:
     if visit.visit_kind not in INFUSION_KINDS:
         return
     if visit.infused or (visit.started_us is not None and visit.ending is None):
-        tally.ended.append(visit.fact)
+        _add(tally.ended, visit.fact)
     elif visit.ending is None:
         tally.going_on += 1
     else:
-        tally.ended.append(visit.fact)
-        tally.not_infused[visit.reason or visit.ending].append(visit.fact)
+        _add(tally.ended, visit.fact)
+        _add(tally.not_infused[visit.reason or visit.ending], visit.fact)
 
 
 class AttendanceFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,23 +160,18 @@ COUNTED = ("attended", "no_show", "patient_late")
 
 def attendance_figures(tallies: Sequence[AttendanceTally]) -> AttendanceFigures:
     """The figures of these clinics together."""
-    outcomes: dict[str, list[str]] = defaultdict(list)
-    reasons: dict[str, list[str]] = defaultdict(list)
-    for one in tallies:
-        for kind, facts in one.outcomes.items():
-            outcomes[kind] += facts
-        for reason, facts in one.not_infused.items():
-            reasons[reason] += facts
-    among = [fact for kind in COUNTED for fact in outcomes[kind]]
+    outcomes = _by_name([one.outcomes for one in tallies])
+    reasons = _by_name([one.not_infused for one in tallies])
+    among = joined([outcomes.get(kind, ()) for kind in COUNTED])
     excluded = {kind: len(facts) for kind, facts in sorted(outcomes.items()) if kind not in COUNTED}
     ended = _joined(tallies, "ended")
-    not_infused = [fact for facts in reasons.values() for fact in facts]
+    not_infused = joined(list(reasons.values()))
     going_on = {"going_on": sum(one.going_on for one in tallies)}
     waiting = sum(one.still_waiting for one in tallies)
     freed = _joined(tallies, "freed")
     return AttendanceFigures(
-        no_show_rate=proportion("no_show_rate", outcomes["no_show"], among, excluded),
-        late_cancellation_rate=proportion("late_cancellation_rate", outcomes["patient_late"], among, excluded),
+        no_show_rate=proportion("no_show_rate", outcomes.get("no_show", ()), among, excluded),
+        late_cancellation_rate=proportion("late_cancellation_rate", outcomes.get("patient_late", ()), among, excluded),
         outcomes={kind: len(facts) for kind, facts in sorted(outcomes.items()) if facts},
         arrived_not_infused=proportion("arrived_not_infused", not_infused, ended, going_on),
         not_infused_by_reason={
@@ -166,21 +182,27 @@ def attendance_figures(tallies: Sequence[AttendanceTally]) -> AttendanceFigures:
             "refill", sum(one.refilled_us for one in tallies) / MINUTE, sum(one.freed_us for one in tallies) / MINUTE,
             n=len(freed), rows=freed,
         ),
-        lead_time=spread("lead_time", [pair for one in tallies for pair in one.lead_days], "days"),
+        lead_time=spread("lead_time", joined_values([one.lead_days for one in tallies]), "days"),
         on_time=proportion("on_time", _joined(tallies, "on_time"), _joined(tallies, "timed")),
         drug_start_delay=spread(
-            "drug_start_delay", [pair for one in tallies for pair in one.delays], "minutes",
-            left_out(_joined(tallies, "no_delay")),
+            "drug_start_delay", joined_values([one.delays for one in tallies]), "minutes",
+            dict(sorted(sum((one.no_delay for one in tallies), Counter[str]()).items())),
         ),
         wait=msgspec.structs.replace(
-            spread("wait", [pair for one in tallies for pair in one.waits], "minutes"),
+            spread("wait", joined_values([one.waits for one in tallies]), "minutes"),
             flags={"still_waiting": waiting} if waiting else {},
         ),
     )  # fmt: skip
 
 
-def _joined(tallies: Sequence[AttendanceTally], field: str) -> list[str]:
-    return [fact for one in tallies for fact in getattr(one, field)]
+def _joined(tallies: Sequence[AttendanceTally], field: str) -> Sequence[str]:
+    return joined([getattr(one, field) for one in tallies])
+
+
+def _by_name(parts: Sequence[Mapping[str, Facts]]) -> dict[str, Sequence[str]]:
+    """Every part's facts under each name, those of the first part first."""
+    names = dict.fromkeys(name for part in parts for name, facts in part.items() if len(facts))
+    return {name: joined([part[name] for part in parts if name in part]) for name in names}
 
 
 def third_next_available(

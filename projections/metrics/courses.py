@@ -95,7 +95,7 @@ def infusions(rows: Iterable[Row], identities: Identities) -> list[Infusion]:
                 next_us=after["started_us"] if after else None, next_purpose=after["purpose"] if after else None,
                 next_infusion=after["infusion"] if after else None,
             ))  # fmt: skip
-    return sorted(found, key=lambda one: (one.started_us, one.infusion))
+    return sorted(found, key=lambda one: (one.started_us, int(one.fact[1:])))
 
 
 class Gate(msgspec.Struct, frozen=True):

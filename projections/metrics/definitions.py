@@ -159,11 +159,12 @@ RELIEF = (
     _of("responders_28d_50", "Responders 28 days after the series, substantial", "share",
         "As the moderate rate, with a fall of at least 50 %.", "fall >= 50 % / patients with such a score"),
     _of("responders_infusion_30", "Infusions followed by moderate relief", "share",
-        "Secondary, per infusion: interval by a bootstrap that draws patients (2,000 rounds, seeded). " + _LEFT_OUT,
-        "landmark fall >= 30 % / infusions with a landmark fall"),
+        "Secondary, per infusion: the percentile interval of a bootstrap that draws patients, computed by its "
+        "saddlepoint approximation instead of drawn. " + _LEFT_OUT,
+        "landmark fall >= 30 % / infusions with a landmark fall", version=2),
     _of("responders_infusion_50", "Infusions followed by substantial relief", "share",
         "As the moderate rate, with a fall of at least 50 %.",
-        "landmark fall >= 50 % / infusions with a landmark fall"),
+        "landmark fall >= 50 % / infusions with a landmark fall", version=2),
     _of("responders_low_baseline_30", "Responders with a baseline of 1 or 2", "share",
         "Shown apart: infusions whose course baseline is under 3, landmark fall at least 30 %.",
         "landmark fall >= 30 % / infusions with a landmark fall and baseline 1 or 2"),
@@ -301,6 +302,12 @@ SUPERSEDED = (
         "ended without infusion / (ended without infusion + infused)"),
     _of("open_over_28_days", "Open over 28 days", "episodes",
         "Episodes not resolved 28 days after onset, as of as_of.", "count"),
+    _of("responders_infusion_30", "Infusions followed by moderate relief", "share",
+        "Secondary, per infusion: interval by a bootstrap that draws patients (2,000 rounds, seeded). " + _LEFT_OUT,
+        "landmark fall >= 30 % / infusions with a landmark fall"),
+    _of("responders_infusion_50", "Infusions followed by substantial relief", "share",
+        "As the moderate rate, with a fall of at least 50 %.",
+        "landmark fall >= 50 % / infusions with a landmark fall"),
     _of("follow_up_answered", "Follow-up answered", "share",
         "Of the prompts due in the period and before as_of, at the clinic that set them, those with a score of the "
         "instruments asked from 12 h before to 48 h after the due time. Left out: superseded by a new infusion, "

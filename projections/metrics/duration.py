@@ -43,7 +43,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     at_risk: Mapping[int, int]
     surviving: Mapping[int, float | None]
     excluded: Mapping[str, int]
-    spells: tuple[SpellRow, ...]
+    spells: Sequence[SpellRow]
     definition: str
     definition_version: int
 

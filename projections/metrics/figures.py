@@ -3,15 +3,113 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, overload
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from projections.metrics.definitions import current
+from projections.metrics.lazy import Later
 from projections.metrics.statistics import Interval, mean, mean_interval, median, quantile, wilson
 
 SMALL = 10
 """Under this many, counts are shown and no rate (DESIGN section 7)."""
+
+
+class FactIds(Sequence[str]):
+    """The ids of facts of one table, kept as positions: thousands stand behind a figure, and few are ever read.
+
+    Read, they are in order of position, whatever order they were given in.
+    """
+
+    __slots__ = ("_in_order", "_positions", "_prefix")
+
+    def __init__(self, prefix: str, positions: npt.NDArray[np.int64]) -> None:
+        self._prefix = prefix
+        self._positions = positions
+        self._in_order = False
+
+    def _ordered(self) -> npt.NDArray[np.int64]:
+        if not self._in_order:
+            self._positions, self._in_order = np.sort(self._positions), True
+        return self._positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
+        if isinstance(index, slice):
+            return tuple(f"{self._prefix}{position}" for position in self._ordered()[index].tolist())
+        return f"{self._prefix}{self._ordered()[index]}"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self[:])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    @classmethod
+    def joined(cls, parts: Sequence[FactIds]) -> FactIds:
+        """One after the other; they are of one table."""
+        return parts[0] if len(parts) == 1 else cls(parts[0]._prefix, np.concatenate([one._positions for one in parts]))
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """Numbers, each with the fact it came from."""
+
+    numbers: npt.NDArray[np.float64]
+    facts: FactIds
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Measured]) -> Measured:
+        """One after the other."""
+        return cls(np.concatenate([one.numbers for one in parts]), FactIds.joined([one.facts for one in parts]))
+
+
+def joined(parts: Sequence[Sequence[str]]) -> Sequence[str]:
+    """Fact ids, one part after the other."""
+    some = [part for part in parts if len(part)]
+    if some and all(isinstance(part, FactIds) for part in some):
+        return FactIds.joined([part for part in some if isinstance(part, FactIds)])
+    return tuple(fact for part in some for fact in part)
+
+
+def joined_values(
+    parts: Sequence[Sequence[tuple[float, str]] | Measured],
+) -> Sequence[tuple[float, str]] | Measured:
+    """Values with their facts, one part after the other."""
+    measured = [part for part in parts if isinstance(part, Measured)]
+    if measured:
+        return Measured.joined(measured)
+    return [pair for part in parts if not isinstance(part, Measured) for pair in part]
+
+
+def plain(value: Any) -> Any:
+    """A report as builtins (`msgspec.to_builtins`), with everything made that was left for later."""
+    return msgspec.to_builtins(value, enc_hook=_made)
+
+
+def _made(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, FactIds | Later):
+        return list(value)
+    raise NotImplementedError(type(value).__name__)
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,11 +128,15 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     n: int = 0
     interval: Interval | None = None
     method: str | None = None
-    rows: tuple[str, ...] = ()
-    numerator_rows: tuple[str, ...] = ()
+    rows: Sequence[str] = ()
+    numerator_rows: Sequence[str] = ()
     definition: str = ""
     definition_version: int = 1
     flags: Mapping[str, int] = {}
+
+
+def _kept(rows: Iterable[str]) -> Sequence[str]:
+    return rows if isinstance(rows, FactIds | Later | tuple) else tuple(rows)
 
 
 def left_out(reasons: Iterable[str]) -> dict[str, int]:
@@ -57,8 +159,8 @@ def proportion(
     definition = current(metric)
     return Figure(
         metric=metric, value=len(counted) / n if shown else None, unit="share", numerator=len(counted), denominator=n,
-        excluded=excluded or {}, n=n, interval=limits, method=method if limits else None, rows=tuple(among),
-        numerator_rows=tuple(counted), definition=definition.name, definition_version=definition.version,
+        excluded=excluded or {}, n=n, interval=limits, method=method if limits else None, rows=_kept(among),
+        numerator_rows=_kept(counted), definition=definition.name, definition_version=definition.version,
     )  # fmt: skip
 
 
@@ -77,7 +179,7 @@ def quotient(
     definition = current(metric)
     return Figure(
         metric=metric, value=numerator / denominator if denominator else None, unit=unit, numerator=numerator,
-        denominator=denominator, excluded=excluded or {}, n=n, rows=tuple(rows), flags=flags or {},
+        denominator=denominator, excluded=excluded or {}, n=n, rows=_kept(rows), flags=flags or {},
         definition=definition.name, definition_version=definition.version,
     )  # fmt: skip
 
@@ -93,12 +195,17 @@ def amount(
     flags: Mapping[str, int] | None = None,
     interval: Interval | None = None,
     method: str | None = None,
+    numerator_rows: Iterable[str] = (),
+    numerator: float | None = None,
+    denominator: float | None = None,
 ) -> Figure:
     """A plain amount: minutes, a count, a coefficient."""
     definition = current(metric)
     return Figure(
-        metric=metric, value=value, unit=unit, n=n, rows=tuple(rows), excluded=excluded or {}, flags=flags or {},
-        interval=interval, method=method, definition=definition.name, definition_version=definition.version,
+        metric=metric, value=value, unit=unit, numerator=numerator, denominator=denominator, n=n, rows=_kept(rows),
+        excluded=excluded or {}, flags=flags or {},
+        interval=interval, method=method, numerator_rows=_kept(numerator_rows), definition=definition.name,
+        definition_version=definition.version,
     )  # fmt: skip
 
 
@@ -113,7 +220,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     mean: float | None
     mean_interval: Interval | None
     excluded: Mapping[str, int] = {}
-    rows: tuple[str, ...] = ()
+    rows: Sequence[str] = ()
     definition: str = ""
     definition_version: int = 1
     flags: Mapping[str, int] = {}
@@ -121,16 +228,21 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
 def spread(
     metric: str,
-    values: Sequence[tuple[float, str]],
+    values: Sequence[tuple[float, str]] | Measured,
     unit: str,
     excluded: Mapping[str, int] | None = None,
 ) -> Spread:
     """Median, 90th percentile and mean of `values`, each with the fact it came from."""
-    numbers = [value for value, _ in values]
+    facts: Sequence[str]
+    if isinstance(values, Measured):
+        numbers, facts = np.sort(values.numbers), values.facts
+    else:
+        numbers = np.sort(np.array([value for value, _ in values], dtype=np.float64))
+        facts = tuple(fact for _, fact in values)
     definition = current(metric)
     return Spread(
         metric=metric, unit=unit, n=len(numbers), median=median(numbers),
         p90=quantile(numbers, 0.9) if len(numbers) >= SMALL else None, mean=mean(numbers),
         mean_interval=mean_interval(numbers) if len(numbers) >= SMALL else None, excluded=excluded or {},
-        rows=tuple(fact for _, fact in values), definition=definition.name, definition_version=definition.version,
+        rows=facts, definition=definition.name, definition_version=definition.version,
     )  # fmt: skip

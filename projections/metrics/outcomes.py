@@ -6,13 +6,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
+import numpy as np
 
 from projections.facts.encoding import moment
+from projections.metrics.bootstrap import clustered_intervals
 from projections.metrics.calendar import ClinicCalendar, zone
 from projections.metrics.courses import Course, Infusion
 from projections.metrics.figures import SMALL, Figure, Spread, amount, left_out, proportion, spread
 from projections.metrics.relief import MODERATE, SUBSTANTIAL, Relief, Scores, after_series, fell
-from projections.metrics.statistics import clustered_shares, spearman, spearman_interval, wilson
+from projections.metrics.statistics import Interval, spearman, spearman_interval, wilson
 
 DOSE_BANDS = ((0.3, "under 0.3"), (0.5, "0.3 to 0.5"), (0.75, "0.5 to 0.75"), (1.0, "0.75 to 1"))
 """mg/kg, upper limits exclusive; from 1 up is the last band."""
@@ -160,9 +162,9 @@ def per_infusion(reliefs: Sequence[Relief]) -> tuple[Figure, Figure]:
     moderate = [one.infusion.fact for one in counted if one.responded(MODERATE)]
     substantial = [one.infusion.fact for one in counted if one.responded(SUBSTANTIAL)]
     if single or len(counted) < SMALL:
-        intervals = [wilson(len(some), len(counted)) for some in (moderate, substantial)]
+        intervals: list[Interval | None] = [wilson(len(some), len(counted)) for some in (moderate, substantial)]
     else:
-        intervals = clustered_shares(clusters)
+        (intervals,) = clustered_intervals([np.array([clusters[name] for name in sorted(clusters)])])
     excluded = left_out(one.left_out for one in reliefs if one.left_out)
     among = [one.infusion.fact for one in counted]
     method = "wilson" if single else "clustered_bootstrap"
@@ -269,7 +271,7 @@ class DoseResponse(msgspec.Struct, frozen=True, kw_only=True):
     mg_per_kg_h: Figure
     by_condition: Mapping[str, Figure]
     bands: tuple[tuple[str, Spread], ...]
-    points: tuple[DosePoint, ...]
+    points: Sequence[DosePoint]
 
 
 def dose_response(material: Material) -> DoseResponse:

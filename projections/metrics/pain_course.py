@@ -34,7 +34,7 @@ class WaterfallBar(msgspec.Struct, frozen=True, kw_only=True):
 class Waterfall(msgspec.Struct, frozen=True, kw_only=True):
     """One bar a patient, the deepest fall first; `falls` is the same in one line, with its rows."""
 
-    bars: tuple[WaterfallBar, ...]
+    bars: Sequence[WaterfallBar]
     falls: Spread
 
 

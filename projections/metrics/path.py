@@ -164,7 +164,10 @@ CHANGING = frozenset({"function", "mood", "cognition"})
 
 
 def score_changes(rows: Iterable[Row], material: Material, patient_of: Callable[[str], str]) -> dict[str, Spread]:
-    """Change per course of each instrument, by `kind:instrument`; negative is better for all of them but cognition."""
+    """Change per course of each instrument, by `kind:instrument`; negative is better for all of them but cognition.
+
+    An instrument of which no course has a score, neither before nor after, is left out.
+    """
     scores: dict[str, dict[str, list[Score]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         if row["kind"] in CHANGING:
@@ -178,16 +181,19 @@ def score_changes(rows: Iterable[Row], material: Material, patient_of: Callable[
     found = {}
     for instrument, by_patient in sorted(scores.items()):
         ordered = {patient: Scores(own) for patient, own in by_patient.items()}
-        values, reasons = [], []
+        values: list[tuple[float, str]] = []
+        reasons, seen = [], False
         for _, one in sorted(last.items()):
             own = ordered.get(one.patient) or Scores()
             before = own.last_before(one.first_of_course_us, CHANGE_DAYS)
             after = own.between(one.stopped_us, one.stopped_us + CHANGE_DAYS)
+            seen = seen or before is not None or bool(after)
             if before is None or not after:
                 reasons.append("no_baseline" if before is None else "missing")
                 continue
             values.append(((after[-1].value - before.value) / 1000, after[-1].fact))
-        found[instrument] = spread("score_change", values, "points", left_out(reasons))
+        if seen:
+            found[instrument] = spread("score_change", values, "points", left_out(reasons))
     return found
 
 

@@ -8,11 +8,12 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 import msgspec
+import numpy as np
 
 from projections.facts.encoding import MINUTE
 from projections.metrics.bookings import Slot
 from projections.metrics.calendar import BINS, ClinicCalendar, Period, bins, day_span, local_date, period_span
-from projections.metrics.figures import Figure, Spread, amount, quotient, spread
+from projections.metrics.figures import Figure, Measured, Spread, amount, joined, joined_values, quotient, spread
 from projections.metrics.intervals import Span, clipped, intersection, length, union
 from projections.metrics.occupied import PHASES, Occupied, occupied, phases
 from projections.metrics.visits import Visit
@@ -53,11 +54,11 @@ class RoomTally(msgspec.Struct, kw_only=True):
     grid_open: dict[tuple[int, int], int] = msgspec.field(default_factory=lambda: defaultdict(int))
     grid_busy: dict[tuple[int, int], int] = msgspec.field(default_factory=lambda: defaultdict(int))
     days: dict[date, DayTally] = msgspec.field(default_factory=dict)
-    gaps: list[tuple[float, str]] = msgspec.field(default_factory=list)
+    gaps: list[tuple[float, str]] | Measured = msgspec.field(default_factory=list)
     idle: int = 0
     unclosed: int = 0
-    slots: list[str] = msgspec.field(default_factory=list)
-    visits: list[str] = msgspec.field(default_factory=list)
+    slots: Sequence[str] = ()
+    visits: Sequence[str] = ()
 
 
 def tally_rooms(
@@ -145,6 +146,8 @@ def _tally_occupied(
 
 def _tally_turnover(tally: RoomTally, calendar: ClinicCalendar, stays: list[Occupied], elapsed: Span) -> None:
     ordered = sorted(stays, key=lambda stay: (stay.from_us, stay.until_us))
+    gaps = tally.gaps
+    assert isinstance(gaps, list)
     for before, after in pairwise(ordered):
         same_visit = before.visit.infusion == after.visit.infusion
         if before.unclosed or same_visit or not elapsed[0] <= after.from_us < elapsed[1]:
@@ -155,7 +158,7 @@ def _tally_turnover(tally: RoomTally, calendar: ClinicCalendar, stays: list[Occu
         if gap > IDLE:
             tally.idle += 1
         else:
-            tally.gaps.append((gap / MINUTE, after.visit.fact))
+            gaps.append((gap / MINUTE, after.visit.fact))
 
 
 def _tally_existed(
@@ -242,18 +245,18 @@ class RoomFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 def room_figures(tallies: Sequence[RoomTally]) -> RoomFigures:
     """The figures of these clinics together: microseconds added up, then divided."""
-    booked_rows = tuple(fact for one in tallies for fact in one.slots)
-    visit_rows = tuple(fact for one in tallies for fact in one.visits)
+    booked_rows = joined([one.slots for one in tallies])
+    visit_rows = joined([one.visits for one in tallies])
     unclosed = sum(one.unclosed for one in tallies)
     flags = {"unclosed": unclosed} if unclosed else {}
 
     def minutes(field: str) -> float:
         return float(sum(getattr(one, field) for one in tallies)) / MINUTE
 
-    def share(metric: str, of: str, among: str, rows: tuple[str, ...], flags: Flags = None) -> Figure:
+    def share(metric: str, of: str, among: str, rows: Sequence[str], flags: Flags = None) -> Figure:
         return quotient(metric, minutes(of), minutes(among), n=len(rows), rows=rows, flags=flags)
 
-    def plain(metric: str, value: float, rows: tuple[str, ...], flags: Flags = None) -> Figure:
+    def plain(metric: str, value: float, rows: Sequence[str], flags: Flags = None) -> Figure:
         return amount(metric, value, "minutes", n=len(rows), rows=rows, flags=flags)
 
     return RoomFigures(
@@ -275,15 +278,15 @@ def room_figures(tallies: Sequence[RoomTally]) -> RoomFigures:
             "booked_outside_open_minutes", minutes("booked_union_us") - minutes("booked_us"), booked_rows
         ),
         phases=_phase_figures(tallies, visit_rows),
-        turnover=spread("turnover", [gap for one in tallies for gap in one.gaps], "minutes",
+        turnover=spread("turnover", joined_values([one.gaps for one in tallies]), "minutes",
                         {"idle": sum(one.idle for one in tallies)}),
-        by_time_of_day=tuple(_time_of_day(tallies, quarter) for quarter in range(BINS)),
+        by_time_of_day=tuple(_times_of_day(tallies)),
         by_hour_of_week=tuple(_hours_of_week(tallies)),
         days=tuple(_days(tallies)),
     )  # fmt: skip
 
 
-def _phase_figures(tallies: Sequence[RoomTally], rows: tuple[str, ...]) -> dict[str, Figure]:
+def _phase_figures(tallies: Sequence[RoomTally], rows: Sequence[str]) -> dict[str, Figure]:
     whole = sum(us for one in tallies for us in one.phases.values()) / MINUTE
     return {
         phase: quotient(
@@ -293,38 +296,50 @@ def _phase_figures(tallies: Sequence[RoomTally], rows: tuple[str, ...]) -> dict[
     }
 
 
-def _time_of_day(tallies: Sequence[RoomTally], quarter: int) -> TimeOfDay:
-    there = [one for one in tallies if one.existed[quarter]]
-    busy = sum(one.busy[quarter] / one.existed[quarter] for one in there)
-    rooms = sum(one.rooms[quarter] / one.existed[quarter] for one in there)
-    figure = amount(
-        "occupancy_by_time", busy if there else None, "rooms", n=sum(1 for one in there if one.busy[quarter])
+def _times_of_day(tallies: Sequence[RoomTally]) -> Iterable[TimeOfDay]:
+    busy, rooms, existed = (
+        np.array([getattr(one, field) for one in tallies], dtype=np.float64).reshape(-1, BINS)
+        for field in ("busy", "rooms", "existed")
     )
-    figure = msgspec.structs.replace(
-        figure, numerator=sum(one.busy[quarter] for one in tallies) / MINUTE,
-        denominator=sum(one.existed[quarter] for one in tallies) / MINUTE,
+    there = existed > 0
+    once = np.where(there, existed, 1.0)
+    columns = (
+        there.any(0), (busy / once * there).sum(0), (rooms / once * there).sum(0), (there & (busy > 0)).sum(0),
+        busy.sum(0) / MINUTE, existed.sum(0) / MINUTE,
     )  # fmt: skip
-    return TimeOfDay(f"{quarter // 4:02d}:{quarter % 4 * 15:02d}", figure, rooms if there else None)
+    for quarter, (known, mean, open_rooms, n, minutes, of) in enumerate(
+        zip(*(column.tolist() for column in columns), strict=True)
+    ):
+        figure = amount(
+            "occupancy_by_time", mean if known else None, "rooms", n=n, numerator=minutes, denominator=of
+        )
+        yield TimeOfDay(f"{quarter // 4:02d}:{quarter % 4 * 15:02d}", figure, open_rooms if known else None)
 
 
 def _hours_of_week(tallies: Sequence[RoomTally]) -> Iterable[HourOfWeek]:
-    cells = sorted({cell for one in tallies for cell in one.grid_open})
-    for weekday, hour in cells:
-        busy = sum(one.grid_busy.get((weekday, hour), 0) for one in tallies) / MINUTE
-        opened = sum(one.grid_open.get((weekday, hour), 0) for one in tallies) / MINUTE
-        yield HourOfWeek(weekday, hour, quotient("weekday_hour", busy, opened))
+    busy: dict[tuple[int, int], int] = defaultdict(int)
+    opened: dict[tuple[int, int], int] = defaultdict(int)
+    for one in tallies:
+        for cell, us in one.grid_open.items():
+            opened[cell] += us
+        for cell, us in one.grid_busy.items():
+            busy[cell] += us
+    for cell, us in sorted(opened.items()):
+        yield HourOfWeek(*cell, quotient("weekday_hour", busy[cell] / MINUTE, us / MINUTE))
 
 
 def _days(tallies: Sequence[RoomTally]) -> Iterable[RoomDay]:
-    for day in sorted({day for one in tallies for day in one.days}):
-        some = [one.days[day] for one in tallies if day in one.days]
+    sums: dict[date, list[int]] = {}
+    for tally in tallies:
+        for day, one in tally.days.items():
+            own = sums.setdefault(day, [0, 0, 0, 0])
+            own[0] += one.booked_us
+            own[1] += one.open_us
+            own[2] += one.occupied_open_us
+            own[3] += one.open_elapsed_us
+    for day, own in sorted(sums.items()):
+        booked, opened, occupied_open, elapsed = (us / MINUTE for us in own)
         yield RoomDay(
-            day,
-            _share_of_day("scheduled_utilization", some, "booked_us", "open_us"),
-            _share_of_day("actual_utilization", some, "occupied_open_us", "open_elapsed_us"),
+            day, quotient("scheduled_utilization", booked, opened),
+            quotient("actual_utilization", occupied_open, elapsed),
         )
-
-
-def _share_of_day(metric: str, some: Sequence[DayTally], of: str, among: str) -> Figure:
-    numerator, denominator = (sum(getattr(one, field) for one in some) / MINUTE for field in (of, among))
-    return quotient(metric, numerator, denominator)

@@ -8,12 +8,16 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
 from statistics import NormalDist
 from typing import TypeVar
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
+from projections.metrics.lazy import Later
+
+Numbers = Sequence[float] | npt.NDArray[np.float64]
 Interval = tuple[float, float]
 T = TypeVar("T")
 
@@ -43,19 +47,24 @@ def poisson_interval(events: int, confidence: float = 0.95) -> Interval:
 
 
 def _gamma_quantile(shape: float, probability: float) -> float:
-    """Where the gamma distribution of `shape` (scale 1) reaches `probability`; bisection to machine precision."""
-    low, high = 0.0, shape + 10 * math.sqrt(shape) + 20
-    while regularized_gamma(shape, high) < probability:
-        high *= 2
-    for _ in range(200):
-        middle = (low + high) / 2
-        if middle in (low, high):
-            break
-        if regularized_gamma(shape, middle) < probability:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+    """Where the gamma distribution of `shape` (scale 1) reaches `probability`.
+
+    Newton's steps from Wilson and Hilferty's approximation (1931), kept between limits that are known to enclose it.
+    """
+    z = NormalDist().inv_cdf(probability)
+    x = shape * max(1 - 1 / (9 * shape) + z / (3 * math.sqrt(shape)), 1e-3) ** 3
+    low, high = 0.0, math.inf
+    for _ in range(100):
+        missing = regularized_gamma(shape, x) - probability
+        low, high = (x, high) if missing < 0 else (low, x)
+        density = math.exp((shape - 1) * math.log(x) - x - math.lgamma(shape)) if x > 0 else 0.0
+        step = x - missing / density if density > 0 else -1.0
+        if not low < step < high:
+            step = (low + high) / 2 if high < math.inf else 2 * x
+        if abs(step - x) <= 1e-14 * x:
+            return step
+        x = step
+    return x
 
 
 def regularized_gamma(shape: float, x: float) -> float:
@@ -94,33 +103,39 @@ def _upper_fraction(shape: float, x: float) -> float:
 # --- order statistics -----------------------------------------------------------------------------
 
 
-def quantile(values: Sequence[float], share: float) -> float | None:
-    """Linear interpolation between order statistics (Hyndman and Fan's type 7, numpy's default); None of nothing."""
-    if not values:
+def quantile(values: Numbers, share: float) -> float | None:
+    """Linear interpolation between order statistics (Hyndman and Fan's type 7, numpy's default); None of nothing.
+
+    An array has to be in order already.
+    """
+    if not len(values):
         return None
-    ordered = sorted(values)
+    ordered = values if isinstance(values, np.ndarray) else sorted(values)
     rank = share * (len(ordered) - 1)
     below = math.floor(rank)
     above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (rank - below)
+    low, high = float(ordered[below]), float(ordered[above])
+    return low + (high - low) * (rank - below)
 
 
-def median(values: Sequence[float]) -> float | None:
+def median(values: Numbers) -> float | None:
     """The middle value, the mean of the two middle ones; None of nothing."""
     return quantile(values, 0.5)
 
 
-def mean(values: Sequence[float]) -> float | None:
+def mean(values: Numbers) -> float | None:
     """Arithmetic mean; None of nothing."""
-    return math.fsum(values) / len(values) if values else None
+    if not len(values):
+        return None
+    return math.fsum(values.tolist() if isinstance(values, np.ndarray) else values) / len(values)
 
 
-def mean_interval(values: Sequence[float], z: float = Z95) -> Interval | None:
+def mean_interval(values: Numbers, z: float = Z95) -> Interval | None:
     """Normal-theory interval of a mean; None with fewer than two values."""
     centre = mean(values)
     if centre is None or len(values) < 2:
         return None
-    variance = math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1)
+    variance = float(((np.asarray(values, dtype=np.float64) - centre) ** 2).sum()) / (len(values) - 1)
     half = z * math.sqrt(variance / len(values))
     return (centre - half, centre + half)
 
@@ -128,29 +143,21 @@ def mean_interval(values: Sequence[float], z: float = Z95) -> Interval | None:
 # --- association ----------------------------------------------------------------------------------
 
 
-def ranks(values: Sequence[float]) -> list[float]:
+def ranks(values: Numbers) -> npt.NDArray[np.float64]:
     """Ranks from 1, ties sharing the mean of their ranks."""
-    order = sorted(range(len(values)), key=values.__getitem__)
-    ranked = [0.0] * len(values)
-    place = 0
-    for _, tied in groupby(order, key=values.__getitem__):
-        members = list(tied)
-        shared = place + (len(members) + 1) / 2
-        for member in members:
-            ranked[member] = shared
-        place += len(members)
-    return ranked
+    _, place, counts = np.unique(np.asarray(values, dtype=np.float64), return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return (last - (counts - 1) / 2)[place]
 
 
-def spearman(xs: Sequence[float], ys: Sequence[float]) -> float | None:
+def spearman(xs: Numbers, ys: Numbers) -> float | None:
     """Spearman's rho: Pearson's correlation of the ranks; None when undefined (a constant, or fewer than two)."""
     if len(xs) < 2:
         return None
-    a, b = ranks(xs), ranks(ys)
     middle = (len(xs) + 1) / 2
-    covariance = math.fsum((p - middle) * (q - middle) for p, q in zip(a, b, strict=True))
-    spread = math.fsum((p - middle) ** 2 for p in a) * math.fsum((q - middle) ** 2 for q in b)
-    return covariance / math.sqrt(spread) if spread > 0 else None
+    a, b = ranks(xs) - middle, ranks(ys) - middle
+    spread = float((a * a).sum() * (b * b).sum())
+    return float((a * b).sum()) / math.sqrt(spread) if spread > 0 else None
 
 
 def spearman_interval(rho: float, n: int, z: float = Z95) -> Interval | None:
@@ -243,7 +250,7 @@ class Survival(msgspec.Struct, frozen=True):
 
     n: int
     ended: int
-    steps: tuple[Step, ...]
+    steps: Sequence[Step]
     median: float | None
     median_interval: tuple[float | None, float | None]
 
@@ -259,40 +266,67 @@ class Survival(msgspec.Struct, frozen=True):
         return next((step.surviving for step in reversed(self.steps) if step.time <= time), 1.0)
 
 
-def kaplan_meier(durations: Sequence[tuple[float, bool]], z: float = Z95) -> Survival:
-    """Product-limit estimate from (duration, ended) pairs; intervals log-log (exponential Greenwood).
+class ProductLimit:
+    """The estimate of a Kaplan-Meier curve as arrays, a place for each time at which someone ended or left.
 
-    At a tie the ended count as at risk with the censored, which leave after. The median's interval is where the
-    curve's own interval crosses one half (Brookmeyer and Crowley).
+    Intervals log-log (exponential Greenwood). At a tie the ended count as at risk with the censored, which leave
+    after. The median's interval is where the curve's own interval crosses one half (Brookmeyer and Crowley).
     """
-    at_risk = len(durations)
-    surviving, variance = 1.0, 0.0
-    steps: list[Step] = []
-    for time, tied in groupby(sorted(durations), key=lambda pair: pair[0]):
-        members = list(tied)
-        ended = sum(1 for _, event in members if event)
-        if ended:
-            surviving *= 1 - ended / at_risk
-            variance += ended / (at_risk * (at_risk - ended)) if at_risk > ended else 0.0
-        steps.append(
-            Step(time, at_risk, ended, len(members) - ended, surviving, _log_log(surviving, variance, z))
+
+    def __init__(self, days: Numbers, ended: Sequence[bool] | npt.NDArray[np.bool_], z: float = Z95) -> None:
+        self.time, place, together = np.unique(
+            np.asarray(days, dtype=np.float64), return_inverse=True, return_counts=True
+        )
+        self.n = len(days)
+        self._before = np.cumsum(together) - together
+        self.at_risks = self.n - self._before
+        self.ended = np.bincount(place, weights=np.asarray(ended, dtype=np.float64), minlength=len(self.time))
+        self.ended = self.ended.astype(np.int64)
+        self.censored = together - self.ended
+        self.survivors = np.cumprod(1 - self.ended / self.at_risks)
+        left = self.at_risks - self.ended
+        step = np.divide(self.ended, self.at_risks * left, out=np.zeros(len(self.time)), where=left > 0)
+        inner = (self.survivors > 0) & (self.survivors < 1)
+        half = z * np.sqrt(np.cumsum(step))[inner] / np.log(self.survivors[inner])
+        self.low, self.high = self.survivors.copy(), self.survivors.copy()
+        self.low[inner] = self.survivors[inner] ** np.exp(-half)
+        self.high[inner] = self.survivors[inner] ** np.exp(half)
+
+    def at_risk(self, time: float) -> int:
+        """How many were still followed just before `time`."""
+        place = int(np.searchsorted(self.time, time, side="left"))
+        return int(self.at_risks[place]) if place < len(self.time) else 0
+
+    def surviving(self, time: float) -> float | None:
+        """The share still without the event at `time`; None beyond the last observation of a curve above 0."""
+        if not len(self.time) or (time > self.time[-1] and self.survivors[-1] > 0):
+            return None
+        place = int(np.searchsorted(self.time, time, side="right"))
+        return float(self.survivors[place - 1]) if place else 1.0
+
+    def survival(self) -> Survival:
+        """The curve; its steps are made when they are looked at."""
+        return Survival(
+            n=self.n, ended=int(self.ended.sum()), steps=Later(len(self.time), self._steps),
+            median=self._reached(self.survivors),
+            median_interval=(self._reached(self.low), self._reached(self.high)),
         )  # fmt: skip
-        at_risk -= len(members)
-    return Survival(
-        n=len(durations),
-        ended=sum(step.ended for step in steps),
-        steps=tuple(steps),
-        median=_first(steps, lambda step: step.surviving),
-        median_interval=(_first(steps, lambda step: step.interval[0]), _first(steps, lambda step: step.interval[1])),
-    )
+
+    def _steps(self) -> tuple[Step, ...]:
+        columns = (self.time, self.at_risks, self.ended, self.censored, self.survivors, self.low, self.high)
+        return tuple(
+            Step(time, at_risk, ended, censored, surviving, (low, high))
+            for time, at_risk, ended, censored, surviving, low, high in zip(
+                *(column.tolist() for column in columns), strict=True
+            )
+        )
+
+    def _reached(self, heights: npt.NDArray[np.float64]) -> float | None:
+        """The first time at which the curve of these heights is at one half or below."""
+        places = np.flatnonzero((heights <= 0.5) & (self.ended > 0))
+        return float(self.time[places[0]]) if len(places) else None
 
 
-def _log_log(surviving: float, variance: float, z: float) -> Interval:
-    if surviving in (0.0, 1.0):
-        return (surviving, surviving)
-    half = z * math.sqrt(variance) / math.log(surviving)
-    return (surviving ** math.exp(-half), surviving ** math.exp(half))
-
-
-def _first(steps: Sequence[Step], height: Callable[[Step], float]) -> float | None:
-    return next((step.time for step in steps if step.ended and height(step) <= 0.5), None)
+def kaplan_meier(durations: Sequence[tuple[float, bool]], z: float = Z95) -> Survival:
+    """The curve of (duration, ended) pairs."""
+    return ProductLimit([time for time, _ in durations], [ended for _, ended in durations], z).survival()

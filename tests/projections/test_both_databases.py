@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from sqlalchemy import Connection, select
 
@@ -15,6 +14,7 @@ from projections import boosters, outcomes, safety, utilization
 from projections.engine.database import ViewsDatabase
 from projections.engine.engine import ProjectionEngine
 from projections.metrics.calendar import Period
+from projections.metrics.figures import plain as builtins_of
 from projections.migrations import migrate
 from projections.registry import facts_group
 from tests.support.clinic_life import Life
@@ -56,7 +56,7 @@ def figures(conn: Connection, life: Life, known_at: int | None = None) -> list[A
     ]
     found.append(boosters.report(conn, clinics, as_of=as_of, known_at=known_at))
     found.append(utilization.report(conn, clinics, period, as_of=datetime(2026, 3, 4, 12, tzinfo=UTC)))
-    return [msgspec.to_builtins(one) for one in found]
+    return [builtins_of(one) for one in found]
 
 
 def test_the_engine_gives_the_same_rows_and_figures_on_both_databases(views: ViewsDatabase) -> None:

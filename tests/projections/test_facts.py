@@ -24,6 +24,7 @@ from projections.facts.reading import opened
 from projections.facts.recording import PREFIXES, FactOf
 from projections.facts.tables import metadata
 from projections.metrics.calendar import Period
+from projections.metrics.figures import plain
 from tests.support.clinic_life import Life
 from tests.support.facts import facts_of
 from tests.support.histories import History, scanned, uid
@@ -117,7 +118,7 @@ def reports(conn: Connection, life: Life, as_of: datetime, known_at: int | None 
         for module in (utilization, outcomes, safety)
     ]
     found.append(boosters.report(conn, clinics, as_of=as_of, known_at=known_at))
-    return [{**msgspec.to_builtins(one), "known_at": None, "as_of": None} for one in found]
+    return [{**plain(one), "known_at": None, "as_of": None} for one in found]
 
 
 @given(seed=st.integers(0, 10_000), share=st.floats(0.2, 1))

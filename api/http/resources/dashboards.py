@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import msgspec
 from flask import Response
@@ -21,6 +21,7 @@ from api.http.questions import QuestionSchema, question
 from api.http.reading import answer, read_endpoint
 from api.reports import DASHBOARDS, NAMES_PATIENTS, ask, figure_at, fixed, parts, position_of
 from projections.metrics.figures import Figure, Spread
+from projections.metrics.lazy import Later
 from services.log.lookup import records_at
 
 blueprint = ResourceBlueprint("dashboards", __name__, url_prefix="/v1", description=__doc__)
@@ -106,17 +107,24 @@ _SAID_ONCE = frozenset({"period", "as_of", "known_at", "clinics"})
 
 def _shown(value: Any, path: str, rows_at: Callable[[str], str]) -> Any:
     """`value` as JSON; a figure's fact ids become their count and a link."""
-    steps = [(step, inner, f"{path}.{step}" if path else step) for step, inner in parts(value)]
     if isinstance(value, Figure | Spread):
-        own = {step: _shown(inner, at, rows_at) for step, inner, at in steps if step not in ("rows", "numerator_rows")}
+        own = {step: _number(inner) for step, inner in parts(value) if step not in ("rows", "numerator_rows")}
         return {**own, "rows": {"count": len(value.rows), "href": rows_at(path)}}
-    if isinstance(value, msgspec.Struct | Mapping):
-        return {step: _shown(inner, at, rows_at) for step, inner, at in steps if path or step not in _SAID_ONCE}
-    if isinstance(value, list | tuple):
+    if isinstance(value, msgspec.Struct | Mapping | list | tuple | Later):
+        steps = [(step, inner, f"{path}.{step}" if path else step) for step, inner in parts(value)]
+        if isinstance(value, msgspec.Struct | Mapping):
+            return {step: _shown(inner, at, rows_at) for step, inner, at in steps if path or step not in _SAID_ONCE}
         return [_shown(inner, at, rows_at) for _, inner, at in steps]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value.isoformat() if isinstance(value, datetime) else msgspec.to_builtins(value)
+    return value.isoformat() if isinstance(value, datetime) else _number(value)
+
+
+def _number(value: Any) -> Any:
+    """A figure's field as JSON has it; what is not finite is null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, tuple):
+        return [_number(one) for one in value]
+    return value if value is None or isinstance(value, str | int) else msgspec.to_builtins(value)
 
 
 def _dashboard(name: str, query: dict[str, Any]) -> Response:
@@ -125,8 +133,10 @@ def _dashboard(name: str, query: dict[str, Any]) -> Response:
     if name in NAMES_PATIENTS:
         opened(f"dashboard.{name}")
 
+    same = f"/v1/dashboards/{name}/rows?{urlencode(fixed(asked))}&figure="
+
     def rows_at(path: str) -> str:
-        return f"/v1/dashboards/{name}/rows?{urlencode({**fixed(asked), 'figure': path})}"
+        return same + quote_plus(path)
 
     return answer({
         "dashboard": name, "clinics": list(asked.clinics),

@@ -1,0 +1,91 @@
+"""Every room of every clinic on one line: each has a stretch to itself, so that all are united and cut at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from projections.columns.codes import Codes, Ints
+from projections.columns.opening import room_open
+from projections.columns.spans import NOTHING, Spans
+from projections.columns.table import Array
+from projections.metrics.calendar import ClinicCalendar
+
+_ROOMS = 32
+"""Bits of a room's code within its key."""
+
+
+class RoomAxis:
+    """The rooms in service at these clinics and those of `keys`; moments lie within [low, high)."""
+
+    def __init__(
+        self, names: Codes, calendars: Sequence[ClinicCalendar], keys: Sequence[Array], low: int, high: int
+    ) -> None:
+        self._names, self._calendars = names, calendars
+        self._base, self._width = low, high - low
+        served = [
+            number << _ROOMS | names[room.room] + 1
+            for number, one in enumerate(calendars) for room in one.rooms
+        ]  # fmt: skip
+        self._keys = np.unique(np.concatenate((*keys, np.array(served, dtype=np.int64))))
+        self.clinic: Ints = self._keys >> _ROOMS
+        """By room."""
+
+    @staticmethod
+    def keys(clinic: Ints, room: Array) -> Ints:
+        """What a room is known by before it is placed."""
+        return clinic << _ROOMS | (room.astype(np.int64) + 1)
+
+    def places(self, keys: Ints) -> Ints:
+        """The rooms' numbers on the axis."""
+        return np.searchsorted(self._keys, keys)
+
+    def put(self, spans: Spans, room: Ints) -> Spans:
+        """`spans` of these rooms, on the axis."""
+        return spans.shifted(room * self._width - self._base)
+
+    def room(self, spans: Spans) -> Ints:
+        """Whose they are."""
+        return spans.starts // self._width
+
+    def moment(self, us: Ints, room: Ints) -> Ints:
+        """Back from the axis."""
+        return us - room * self._width + self._base
+
+    def moments(self, spans: Spans, room: Ints) -> Spans:
+        """Back from the axis."""
+        return spans.shifted(self._base - room * self._width)
+
+    def on(self, us: Ints, room: Ints) -> Ints:
+        """A moment of each room, on the axis."""
+        return us + room * self._width - self._base
+
+    def opening(self, by_clinic: Sequence[Spans]) -> Spans:
+        """Each room's share of its clinic's `spans` (sorted, disjoint): as far as it is in service and not closed."""
+        parts = [NOTHING]
+        edges = np.searchsorted(self.clinic, np.arange(len(self._calendars) + 1))
+        for number, spans in enumerate(by_clinic):
+            parts += self._of_clinic(number, spans, range(int(edges[number]), int(edges[number + 1])))
+        found = Spans(*(np.concatenate(side) for side in zip(*parts, strict=True)))
+        order = np.argsort(found.starts, kind="stable")
+        return found.at(order)
+
+    def _of_clinic(self, number: int, spans: Spans, rooms: range) -> list[Spans]:
+        calendar = self._calendars[number]
+        if not len(spans.starts):
+            return []
+        first, last = int(spans.starts[0]), int(spans.ends[-1])
+        closed = {one.room for one in calendar.closures}
+        always = {one.room for one in calendar.rooms if one.from_us <= first and one.until_us >= last} - closed
+        parts, simple = [], []
+        for place in rooms:
+            name = self._names.name(int(self._keys[place] & (1 << _ROOMS) - 1) - 1)
+            if name in always:
+                simple.append(place)
+            else:
+                parts.append(self.put(room_open(calendar, name, spans), np.int64(place)))  # type: ignore[arg-type]
+        if simple:
+            shift = (np.array(simple, dtype=np.int64) * self._width - self._base)[:, None]
+            parts.append(Spans((spans.starts + shift).ravel(), (spans.ends + shift).ravel()))
+        return parts

@@ -1,0 +1,171 @@
+"""What one outcome report rests on, from columns: see `projections.facts.relief` for the same from rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from projections.columns.codes import FOREVER, NONE, Bools, Ints
+from projections.columns.courses import Courses, Infusions, end_of_series, load_courses, load_infusions
+from projections.columns.groups import cut, is_word, members, whole
+from projections.columns.patients import everyone_of, survivors
+from projections.columns.relief import Reliefs, pain_now, reliefs, scores_of
+from projections.columns.safety import InPeriod
+from projections.columns.spans import paired
+from projections.columns.store import Facts
+from projections.columns.table import Array, Rows
+from projections.columns.zones import UNIX_DAY, clock
+from projections.facts.encoding import DAY
+from projections.facts.reading import Cut
+from projections.facts.relief import LONGEST_SERIES
+from projections.facts.tables import course_facts, follow_up_facts, infusion_facts, patient_facts
+from projections.metrics.calendar import ClinicCalendar, Period, local_date
+from projections.metrics.intervals import Span
+
+
+class OutcomeColumns:
+    """Infusions of whole patients, the period's reliefs, their courses and scores."""
+
+    def __init__(
+        self, facts: Facts, known: Mapping[str, ClinicCalendar], period: Period, span: Span, at: Cut
+    ) -> None:
+        self.facts, self.known, self.period, self.span, self.at = facts, known, period, span, at
+        self.as_of_us = at.as_of_us
+        self.within = InPeriod(facts, known, period)
+        self.clinics = facts.codes("clinic").marked(list(known))
+        self.survivor = survivors(facts, at)
+        given_here, steps = self._given_here(), self._course_steps()
+        patients = np.concatenate((given_here["patient"], steps["patient"]))
+        patients = patients[patients >= 0]
+        self.given: Infusions = load_infusions(facts, self.survivor, patients, at)
+        self.here: Ints = np.flatnonzero(self.within.has(self.given.clinic, self.given.started_us))
+        """Places of the period's infusions."""
+        wanted = np.concatenate((self.given.course[self.here], steps["course"]))
+        rows = whole(facts.of(course_facts), "course", members(wanted, len(facts.codes("course").names)), at)
+        self.courses: Courses = load_courses(facts, rows, self.survivor)
+        self._patients = patients
+        self.prompts = self._prompts_due()
+        asked = self.prompts["patient"]
+        self.scores: Rows = scores_of(facts, self.survivor, np.concatenate((patients, asked[asked >= 0])), at)
+        self.pain = pain_now(facts, self.scores, self.survivor)
+        self.reliefs: Reliefs = reliefs(self.given, self.here, self.pain, at.as_of_us)
+        self.local_day = self._local_days(self.given.clinic, self.given.started_us)
+        """By infusion, the clinic-local day of its drug start, as an ordinal."""
+        self.today = self._today()
+        """By code of a clinic, as_of's local day."""
+        here_today = self.today[self.given.clinic]
+        self.end_of_series, self.series_sizes = end_of_series(facts, self.given, self.courses, here_today, at)
+        self.first = self._first_of_course()
+        self.on_adjunct = self._on_adjunct()
+
+    # --- what is loaded ----------------------------------------------------------------------------
+
+    def _given_here(self) -> Rows:
+        rows = self.facts.of(infusion_facts).between(self.span[0], min(self.span[1] + 2 * DAY, self.as_of_us + 1))
+        rows = cut(rows, self.at)
+        return rows.where(self.within.has(rows["clinic"], rows["started_us"]))
+
+    def _course_steps(self) -> Rows:
+        """Gates and closings of the period, and plans of series whose window ends in it."""
+        low, high = self.span
+        rows = self.facts.of(course_facts).between(low - LONGEST_SERIES, min(high, self.as_of_us + 1))
+        now = (rows["at_us"] >= low) & is_word(self.facts, rows["kind"], "gate", "closed")
+        until = rows["until_date"]
+        planned = is_word(self.facts, rows["kind"], "series_planned", "series_revised") & (
+            (until >= self.period.first.toordinal()) & (until <= self.period.last.toordinal())
+        )
+        return cut(rows.where(self.clinics[rows["clinic"]] & (now | planned)), self.at)
+
+    def _prompts_due(self) -> Rows:
+        """Every step of the prompts due around the period here."""
+        table = self.facts.of(follow_up_facts)
+        due_us = table.columns["due_us"][: table.size]
+        near = np.flatnonzero((due_us >= self.span[0]) & (due_us < self.span[1]))
+        due = cut(Rows(table.columns, near), self.at)
+        due = due.where(self.clinics[due["clinic"]])
+        return whole(table, "follow_up", members(due["follow_up"], len(self.facts.codes("follow_up").names)), self.at)
+
+    # --- local days --------------------------------------------------------------------------------
+
+    def _local_days(self, clinic: Array, us: Array) -> Array:
+        """Ordinals of the days on the clinics' own clocks; UTC's at a clinic that was not asked for."""
+        days = us // DAY
+        for name, calendar in self.known.items():
+            mine = np.flatnonzero(clinic == self.facts.codes("clinic").of(name))
+            if len(mine):
+                days[mine] = clock(calendar.timezone, int(us[mine].min()), int(us[mine].max())).day(us[mine])
+        return days + UNIX_DAY
+
+    def _today(self) -> Array:
+        """By code of a clinic, as_of's local day."""
+        size = len(self.facts.codes("clinic").names) + 1
+        today = np.full(size, self.as_of_us // DAY + UNIX_DAY)
+        for name, calendar in self.known.items():
+            code = self.facts.codes("clinic").of(name)
+            today[code] = local_date(calendar.timezone, self.as_of_us).toordinal()
+        return today
+
+    # --- which infusions ---------------------------------------------------------------------------
+
+    def _first_of_course(self) -> Reliefs:
+        """One per patient: the first infusion of a course in the period, the earliest if there are several."""
+        place = self.here
+        firsts = np.flatnonzero((self.given.in_course[place] == 1) & (self.given.course[place] >= 0))
+        patient = self.given.patient[place[firsts]]
+        chosen = firsts[np.append(True, patient[1:] != patient[:-1])] if len(firsts) else firsts
+        return self.reliefs.where(chosen)
+
+    def at_gate(self) -> Reliefs:
+        """The infusion that each patient's last gate of the period assessed."""
+        gates = self.gates_of_period()
+        place = np.full(len(self.facts.codes("infusion").names) + 1, -1, dtype=np.int64)
+        place[self.given.infusion] = np.arange(len(self.given))
+        place[-1] = -1
+        assessed = place[self.courses.gate.infusion[gates]]
+        last: dict[int, int] = {
+            patient: found
+            for patient, found in zip(self.courses.patient[gates].tolist(), assessed.tolist(), strict=True)
+            if found >= 0
+        }
+        return reliefs(self.given, np.array(list(last.values()), dtype=np.int64), self.pain, self.as_of_us)
+
+    def gates_of_period(self) -> Ints:
+        """Courses whose last gate lies in the period, in order of the gates."""
+        gate = self.courses.gate
+        chosen = np.flatnonzero((gate.at_us != NONE) & self.within.has(gate.clinic, gate.at_us))
+        return chosen[np.argsort(gate.at_us[chosen], kind="stable")]
+
+    def last_of_series(self) -> Ints:
+        """One per patient: the last infusion of a finished series given in the period, the latest if there are more."""
+        ends = self.end_of_series[self.end_of_series >= 0]
+        inside = np.zeros(len(self.given), dtype=bool)
+        inside[self.here] = True
+        ends = np.sort(ends[inside[ends]])  # a patient's infusions stand in order of drug start
+        patient = self.given.patient[ends]
+        return ends[np.append(patient[1:] != patient[:-1], True)] if len(ends) else ends
+
+    def condition_of(self, place: Ints) -> Array:
+        """The code of the condition that the infusions' courses treat; -1: unknown."""
+        return np.append(self.courses.condition, -1)[self.courses.place[self.given.course[place]]]
+
+    def _on_adjunct(self) -> Bools:
+        """By infusion of the period whether another therapy ran, by the clinic's dates."""
+        rows = self.facts.of(patient_facts).between(0, self.as_of_us + 1)
+        words = is_word(self.facts, rows["kind"], "adjunct_started", "adjunct_ended")
+        rows = rows.where(words & everyone_of(self.survivor, self._patients)[rows["patient"]])
+        rows = cut(rows, self.at)
+        ends = is_word(self.facts, rows["kind"], "adjunct_ended")
+        until = np.full(len(self.facts.codes("subject").names) + 1, FOREVER)
+        until[rows["subject"][ends]] = rows["until_date"][ends]
+        starts = rows.where(~ends)
+        patient = self.survivor[starts["patient"]]
+        order = np.argsort(patient, kind="stable")
+        patient, since, end = patient[order], starts["from_date"][order], until[starts["subject"][order]]
+        of = self.given.patient[self.here]
+        low, high = np.searchsorted(patient, of, side="left"), np.searchsorted(patient, of, side="right")
+        which, therapy = paired(low, high)
+        day = self.local_day[self.here][which]
+        found = np.zeros(len(self.here), dtype=bool)
+        found[which[(since[therapy] <= day) & (day <= end[therapy])]] = True
+        return found

@@ -1,0 +1,332 @@
+"""The path through a course, from columns: see `projections.metrics.path` for what each figure means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from projections.columns.bookings import folded
+from projections.columns.codes import NONE, Ints
+from projections.columns.groups import compact, cut, first, is_word, members, pick, whole
+from projections.columns.outcomes import OutcomeColumns
+from projections.columns.patients import everyone_of
+from projections.columns.relief import Scored, left_out
+from projections.columns.spans import paired
+from projections.columns.table import Array
+from projections.columns.zones import UNIX_DAY, clock
+from projections.facts.encoding import DAY
+from projections.facts.tables import appointment_facts, visit_facts
+from projections.metrics.figures import (
+    SMALL,
+    FactIds,
+    Figure,
+    Measured,
+    Spread,
+    amount,
+    proportion,
+    quotient,
+    spread,
+)
+from projections.metrics.lazy import Later
+from projections.metrics.path import (
+    ANSWERS_FROM,
+    ANSWERS_UNTIL,
+    CHANGE_DAYS,
+    CHANGING,
+    GATE_PENDING,
+    MEDICAL_HOLDS,
+    SeriesRow,
+)
+
+EXCUSES = ("medical_hold", "clinic_cancelled")
+_NOT_ANSWERED = ("", "superseded", "pending")
+
+
+class PathFigures:
+    """All of one report."""
+
+    def __init__(self, found: OutcomeColumns) -> None:
+        self._found, self._facts = found, found.facts
+        self._given, self._courses = found.given, found.courses
+
+    # --- the gate ----------------------------------------------------------------------------------
+
+    def gate_rate(self) -> Figure:
+        """Positive of assessed."""
+        gate, chosen = self._courses.gate, self._found.gates_of_period()
+        positive = chosen[gate.positive[chosen]]
+        return proportion("gate_rate", FactIds("c", gate.fact[positive]), FactIds("c", gate.fact[chosen]))
+
+    def gate_assessed(self) -> Figure:
+        """Assessed of the period's trials."""
+        given, here = self._given, self._found.here
+        trials = here[is_word(self._facts, given.purpose[here], "trial") & (given.course[here] >= 0)]
+        done = self._courses.gated_course[given.infusion[trials]] == given.course[trials]
+        pending = ~done & (self._found.as_of_us - given.stopped_us[trials] < GATE_PENDING)
+        fact, waiting = given.fact[trials], int(pending.sum())
+        return proportion(
+            "gate_assessed", FactIds("i", fact[done]), FactIds("i", fact[~pending]),
+            {"pending": waiting} if waiting else {},
+        )  # fmt: skip
+
+    # --- the series --------------------------------------------------------------------------------
+
+    def series(self) -> tuple[Figure, Sequence[SeriesRow]]:
+        """Given inside the window of planned, what was excused left out; and what became of each series."""
+        plans, period = self._courses.plan, self._found.period
+        clinic = self._found.clinics[plans.clinic]
+        ends = (plans.last_day >= period.first.toordinal()) & (plans.last_day <= period.last.toordinal())
+        ends &= plans.last_day < self._found.today[plans.clinic]
+        chosen = np.flatnonzero(clinic & ends)
+        names = self._facts.codes("course")
+        chosen = chosen[np.argsort(
+            np.array([names.name(code) for code in self._courses.course[plans.course[chosen]].tolist()], dtype=str),
+            kind="stable",
+        )]  # fmt: skip
+        which, infusion, before_relief = self._given_in(chosen)
+        given = np.bincount(which, minlength=len(chosen))
+        planned = np.minimum(plans.planned[chosen], np.where(before_relief < 0, 2**40, before_relief))
+        shortfall = np.maximum(0, planned - given)
+        excused = []
+        for moments in self._excuses(chosen):
+            excused.append(np.minimum(shortfall, moments))
+            shortfall = shortfall - excused[-1]
+        totals = {name: int(count.sum()) for name, count in zip(EXCUSES, excused, strict=True) if count.any()}
+        kept = np.minimum(planned, given)
+        own_facts = np.cumsum(plans.fact_counts) - plans.fact_counts
+        count_of_facts = int(plans.fact_counts[chosen].sum() + len(infusion))
+
+        def rows() -> tuple[SeriesRow, ...]:
+            until = np.cumsum(given)
+            return tuple(
+                SeriesRow(
+                    course=names.name(int(self._courses.course[plans.course[plan]])),
+                    series=self._facts.codes("subject").name(int(plans.series[plan])), planned=int(planned[row]),
+                    given=int(kept[row]),
+                    excused={
+                        name: int(found[row]) for name, found in zip(EXCUSES, excused, strict=True) if found[row]
+                    },
+                    facts=(
+                        *_ids("c", plans.facts[own_facts[plan]: own_facts[plan] + plans.fact_counts[plan]]),
+                        *_ids("i", self._given.fact[infusion[until[row] - given[row]: until[row]]]),
+                    ),
+                )
+                for row, plan in enumerate(chosen.tolist())
+            )  # fmt: skip
+
+        made = Later(len(chosen), rows)
+        figure = quotient(
+            "series_adherence", int(kept.sum()), int(planned.sum()) - sum(totals.values()), n=len(chosen),
+            rows=Later(count_of_facts, lambda: tuple(fact for row in made for fact in row.facts)),
+            excluded=dict(sorted(totals.items())),
+        )  # fmt: skip
+        return figure, made
+
+    def _given_in(self, chosen: Ints) -> tuple[Ints, Ints, Array]:
+        """Infusions of each plan's series inside its window (which plan, which infusion); and how many were given
+        before optimal relief ended the need for more (-1: it did not)."""
+        given, plans = self._given, self._courses.plan
+        series = np.flatnonzero(is_word(self._facts, given.purpose, "series") & (given.course >= 0))
+        place = self._courses.place[given.course[series]]
+        order = np.argsort(place, kind="stable")
+        series, place = series[order], place[order]
+        course = plans.course[chosen]
+        low, high = np.searchsorted(place, course, side="left"), np.searchsorted(place, course, side="right")
+        which, number = paired(low, high)
+        infusion = series[number]
+        day = self._days_of_plan(plans.clinic[chosen][which], given.started_us[infusion])
+        relief = self._courses.relief_us[course]
+        relief = np.where((relief != NONE) & (relief >= plans.planned_us[chosen]), relief, NONE)
+        before = np.bincount(which[given.started_us[infusion] <= relief[which]], minlength=len(chosen))
+        inside = (day >= plans.first_day[chosen][which]) & (day <= plans.last_day[chosen][which])
+        return which[inside], infusion[inside], np.where(relief == NONE, -1, before)
+
+    def _days_of_plan(self, clinic: Array, us: Array) -> Array:
+        """Ordinals of the local days at these clinics, which are among those asked for."""
+        days = np.zeros(len(us), dtype=np.int64)
+        for name, calendar in self._found.known.items():
+            mine = np.flatnonzero(clinic == self._facts.codes("clinic").of(name))
+            if len(mine):
+                days[mine] = clock(calendar.timezone, int(us[mine].min()), int(us[mine].max())).day(us[mine])
+        return days + UNIX_DAY
+
+    def _excuses(self, chosen: Ints) -> tuple[Ints, Ints]:
+        """Per plan, how many medical holds and cancellations by the clinic fall inside its window."""
+        facts, at, plans = self._facts, self._found.at, self._courses.plan
+        if not len(chosen):
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        concerned = members(self._courses.course[plans.course[chosen]], len(facts.codes("course").names))
+        patients = self._courses.patient[plans.course[chosen]]
+        rows = facts.of(appointment_facts).between(0, at.as_of_us + 1)
+        rows = cut(rows.where(everyone_of(self._found.survivor, patients)[rows["patient"]]), at)
+        size = len(facts.codes("appointment").names)
+        booked = folded(facts, rows, np.zeros(size + 1, dtype=bool))
+        own = booked.where(concerned[booked.course])
+        clinics = is_word(facts, own.left, "cancelled") & is_word(facts, own.asked_by, "clinic")
+        holds = self._holds(members(own.appointment, size))
+        return (
+            self._inside(chosen, *holds), self._inside(chosen, own.course[clinics], own.starts_us[clinics])
+        )  # fmt: skip
+
+    def _holds(self, appointments: Array) -> tuple[Array, Array]:
+        """Courses and moments of visits that a medical hold ended."""
+        facts, at = self._facts, self._found.at
+        table = facts.of(visit_facts)
+        arrived = whole(table, "appointment", appointments, at)
+        arrived = arrived.where(is_word(facts, arrived["kind"], "arrived") & (arrived["course"] >= 0))
+        size = len(facts.codes("infusion").names)
+        course = np.full(size + 1, -1, dtype=np.int64)
+        course[arrived["infusion"]] = arrived["course"]
+        ended = whole(table, "infusion", members(arrived["infusion"], size), at)
+        held = is_word(facts, ended["kind"], "not_infused") & is_word(facts, ended["reason"], *MEDICAL_HOLDS)
+        return course[ended["infusion"][held]], ended["at_us"][held]
+
+    def _inside(self, chosen: Ints, course: Array, us: Array) -> Ints:
+        """How many of these moments fall inside each plan's window, by the planning clinic's days."""
+        plans = self._courses.plan
+        place = self._courses.place[course]
+        order = np.argsort(place, kind="stable")
+        place, us = place[order], us[order]
+        own = plans.course[chosen]
+        which, number = paired(
+            np.searchsorted(place, own, side="left"), np.searchsorted(place, own, side="right")
+        )
+        day = self._days_of_plan(plans.clinic[chosen][which], us[number])
+        inside = (day >= plans.first_day[chosen][which]) & (day <= plans.last_day[chosen][which])
+        return np.bincount(which[inside], minlength=len(chosen))
+
+    # --- how courses end ---------------------------------------------------------------------------
+
+    def closures(self) -> dict[str, Figure]:
+        """The mix of reasons."""
+        courses, words = self._courses, self._facts.codes("word")
+        closed = np.flatnonzero(
+            (courses.closed_us != NONE) & self._found.within.has(courses.closed_clinic, courses.closed_us)
+        )
+        closed = closed[np.argsort(courses.closed_us[closed], kind="stable")]
+        fact, reason = courses.closed_fact[closed], courses.closed_reason[closed]
+        among = FactIds("c", fact)
+        return {
+            name: proportion("closures", FactIds("c", fact[reason == code]), among)
+            for name, code in sorted((words.name(code) or "unknown", code) for code in np.unique(reason).tolist())
+        }
+
+    # --- function, mood, cognition -----------------------------------------------------------------
+
+    def score_changes(self) -> dict[str, Spread]:
+        """Change per course of each instrument, by `kind:instrument`; those of which no course has a score left out."""
+        given, facts, scores = self._given, self._facts, self._found.scores
+        changing = scores.where(is_word(facts, scores["kind"], *CHANGING))
+        last = self._last_of_courses()
+        patient, stopped = given.patient[last], given.stopped_us[last]
+        words = facts.codes("word")
+        found = {}
+        pairs = changing["kind"].astype(np.int64) << 32 | changing["instrument"]
+        for pair in np.unique(pairs).tolist():
+            own = changing.where(pairs == pair)
+            scored = Scored.of(own, self._found.survivor)
+            before = scored.last_before(patient, given.first_of_course_us[last], CHANGE_DAYS)
+            low, high = scored.between(patient, stopped, stopped + CHANGE_DAYS)
+            after = np.where(high > low, high - 1, -1)
+            both = (before >= 0) & (after >= 0)
+            if not ((before >= 0) | (after >= 0)).any():
+                continue
+            values = (scored.value_at(after[both]) - scored.value_at(before[both])) / 1000
+            reasons = np.select([before < 0, after < 0], [1, 2], 0)
+            name = f"{words.name(pair >> 32)}:{words.name(pair & 0xFFFFFFFF)}"
+            found[name] = spread(
+                "score_change", Measured(values, FactIds("s", scored.fact[after[both]])), "points",
+                left_out(reasons, ("", "no_baseline", "missing")),
+            )  # fmt: skip
+        return dict(sorted(found.items()))
+
+    def _last_of_courses(self) -> Ints:
+        """The last infusion of every course with one in the period."""
+        given, here = self._given, self._found.here
+        groups = np.zeros(int(given.group.max(initial=-1)) + 1, dtype=bool)
+        groups[given.group[here[given.course[here] >= 0]]] = True
+        last = np.full(len(groups), -1, dtype=np.int64)
+        last[given.group] = np.arange(len(given))
+        return last[groups]
+
+    # --- follow-up ---------------------------------------------------------------------------------
+
+    def follow_up(self) -> Figure:
+        """Prompts due in the period, answered or not: by a score of one of its instruments, while it was open."""
+        facts, rows = self._facts, self._found.prompts
+        _, group = compact(rows["follow_up"], len(facts.codes("follow_up").names) + 1)
+        count = int(group.max(initial=-1)) + 1
+        due = first(group, is_word(facts, rows["kind"], "due"), count)
+        over = pick(rows["at_us"], first(group, is_word(facts, rows["kind"], "superseded"), count))
+        due_us, clinic = pick(rows["due_us"], due), pick(rows["clinic"], due, -1)
+        chosen = np.flatnonzero(
+            (due >= 0) & (due_us <= self._found.as_of_us) & self._found.within.has(clinic, due_us)
+        )
+        due, due_us, over = due[chosen], due_us[chosen], over[chosen]
+        until = due_us + ANSWERS_UNTIL
+        answered = self._answered(
+            self._found.survivor[rows["patient"][due]], rows["instruments"][due],
+            np.maximum(due_us - ANSWERS_FROM, rows["at_us"][due]),
+            np.where(over == NONE, until, np.minimum(until, over)),
+        )
+        reasons = np.select([answered, over != NONE, self._found.as_of_us < until], [0, 1, 2], 0)
+        fact = rows["position"][due]
+        return proportion(
+            "follow_up_answered", FactIds("f", fact[answered]), FactIds("f", fact[reasons == 0]),
+            left_out(reasons, _NOT_ANSWERED),
+        )  # fmt: skip
+
+    def _answered(self, patient: Array, instruments: Array, low: Array, high: Array) -> Array:
+        """Whether a score of an instrument asked lies in [low, high)."""
+        facts, scores = self._facts, self._found.scores
+        words = facts.codes("word")
+        asked_as = np.where(
+            is_word(facts, scores["kind"], "pain"), words["nrs"],
+            np.where(is_word(facts, scores["kind"], "relief"), words["relief_percent"], scores["instrument"]),
+        )  # fmt: skip
+        wanted: dict[int, list[int]] = {}
+        for code in np.unique(instruments).tolist():
+            for name in msgspec.json.decode(words.name(code), type=list[str]):
+                wanted.setdefault(words.of(name), []).append(code)
+        answered = np.zeros(len(patient), dtype=bool)
+        for asked, lists in wanted.items():
+            own = scores.where(asked_as == asked)
+            times = Scored.of(own, self._found.survivor).timeline
+            mine = np.flatnonzero(np.isin(instruments, lists) & ~answered)
+            first = times.before(patient[mine], low[mine])
+            answered[mine[times.before(patient[mine], high[mine]) > first]] = True
+        return answered
+
+    # --- boosters and how often --------------------------------------------------------------------
+
+    def booster_gaps(self) -> dict[str, Spread]:
+        """Days from the drug stop before it to a booster's drug start, by booster number within the course."""
+        given, here = self._given, self._found.here
+        boosters = here[
+            is_word(self._facts, given.purpose[here], "booster") & (given.course[here] >= 0)
+            & (given.before_stopped_us[here] != NONE)
+        ]
+        days = (given.started_us[boosters] - given.before_stopped_us[boosters]) / DAY
+        numbers, fact = given.boosters[boosters], given.fact[boosters]
+        return {
+            str(number): spread("booster_gap", Measured(
+                days[numbers == number], FactIds("i", fact[numbers == number])), "days")
+            for number in np.unique(numbers).tolist()
+        }  # fmt: skip
+
+    def per_90_days(self) -> Figure:
+        """Infusions per patient per 90 days."""
+        given, here, period = self._given, self._found.here, self._found.period
+        patients = len(np.unique(given.patient[here]))
+        days = period.last.toordinal() - period.first.toordinal() + 1
+        value = 90 * len(here) / (patients * days) if patients >= SMALL else None
+        figure = amount(
+            "infusions_per_90_days", value, "infusions", n=patients, rows=FactIds("i", given.fact[here])
+        )
+        return msgspec.structs.replace(figure, numerator=90 * len(here), denominator=patients * days)
+
+
+def _ids(prefix: str, positions: Array) -> list[str]:
+    return [f"{prefix}{position}" for position in positions.tolist()]

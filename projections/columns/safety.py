@@ -1,0 +1,205 @@
+"""Infusions, their side effects as episodes, and how they ended, from columns: see `projections.metrics.safety`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from projections.columns.codes import FOREVER, NONE, Bools, Ints
+from projections.columns.groups import compact, counted, cut, first, is_word, members, pick, whole
+from projections.columns.patients import everyone_of, survivors
+from projections.columns.store import Facts
+from projections.columns.table import Array, Rows
+from projections.columns.timeline import Timeline
+from projections.facts.encoding import DAY
+from projections.facts.reading import Cut
+from projections.facts.tables import safety_facts
+from projections.metrics.calendar import ClinicCalendar, Period, period_span
+from projections.metrics.intervals import Span
+from projections.metrics.safety import ATTRIBUTED_WITHIN
+
+TOLD_WITHIN = 28 * DAY
+"""So long after its onset a side effect at home is looked for among the reports."""
+
+STEPS = ("side_effect", "regraded", "treated", "resolved", "signed_off")
+ENDS = ("stopped_early", "left_against_advice", "transferred", "died")
+BOARD = ("refusal", "override", "breach", "alert", "home_alert", "verbal_order")
+ANSWERS = ("alert_acknowledged", "home_alert_acknowledged", "countersigned")
+
+
+@dataclass(frozen=True)
+class Given:
+    """Infusions given, whole patients', by drug start. `counted`: those of the period."""
+
+    infusion: Array
+    patient: Array
+    started_us: Array
+    stopped_us: Array
+    fact: Array
+    so_far: Ints
+    counted: Bools
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """One place per side effect; `given` is the place of its infusion among those counted, -1 for another or none."""
+
+    subject: Array
+    kind: Array
+    grade: Array
+    serious: Bools
+    onset_us: Array
+    ended_us: Array
+    treated: Bools
+    infusion: Array
+    given: Ints
+    fact: Array
+
+    def where(self, chosen: Array) -> Episodes:
+        """Those chosen."""
+        return Episodes(**{name: column[chosen] for name, column in vars(self).items()})
+
+    def __len__(self) -> int:
+        return len(self.fact)
+
+
+class InPeriod:
+    """The period of each clinic's own days, by code of the clinic."""
+
+    def __init__(self, facts: Facts, known: Mapping[str, ClinicCalendar], period: Period) -> None:
+        size = len(facts.codes("clinic").names) + 1
+        self.low, self.high = np.full(size, FOREVER), np.full(size, NONE)
+        for clinic, calendar in known.items():
+            code = facts.codes("clinic").of(clinic)
+            self.low[code], self.high[code] = period_span(calendar.timezone, period)
+
+    def has(self, clinic: Array, us: Array) -> Bools:
+        found: Bools = (us >= self.low[clinic]) & (us < self.high[clinic])
+        return found
+
+
+class SafetyFacts:
+    """What one safety report rests on."""
+
+    def __init__(
+        self, facts: Facts, known: Mapping[str, ClinicCalendar], period: Period, span: Span, at: Cut
+    ) -> None:
+        self._facts, self._span, self._at = facts, span, at
+        self.as_of_us = at.as_of_us
+        self.period = InPeriod(facts, known, period)
+        self._here = facts.codes("clinic").marked(list(known))
+        self._table = facts.of(safety_facts)
+        self._survivor = survivors(facts, at)
+        near = cut(self._table.between(span[0], min(span[1] + 2 * DAY, at.as_of_us + 1)), at)
+        near = near.where(self._here[near["clinic"]])
+        own = self._own_steps(near)
+        home = self._home(near, own)
+        self.given = self._given(np.concatenate((self._patients_here(own), home["patient"])))
+        self.infusions = np.flatnonzero(self.given.counted)
+        """Places, in `given`, of the period's infusions."""
+        self.episodes, self.unattributed = self._episodes(own, home)
+        self.ends = own.where(is_word(facts, own["kind"], *ENDS))
+        self.board = near.where(
+            is_word(facts, near["kind"], *BOARD) & self.period.has(near["clinic"], near["at_us"])
+        )
+
+    def _own_steps(self, near: Rows) -> Rows:
+        """Everything of the infusions whose drug stop lies around the period here."""
+        around = near["infusion"][is_word(self._facts, near["kind"], "given")]
+        return whole(self._table, "infusion", members(around, len(self._facts.codes("infusion").names)), self._at)
+
+    def _patients_here(self, own: Rows) -> Array:
+        given = own.where(is_word(self._facts, own["kind"], "given"))
+        found: Array = given["patient"][self.period.has(given["clinic"], given["onset_us"])]
+        return found
+
+    def _home(self, near: Rows, own: Rows) -> Rows:
+        """Reports from home: those made here in the period or soon after, and those of its patients since it began."""
+        rows = self._table.between(self._span[0], self._at.as_of_us + 1)
+        rows = cut(rows.where(is_word(self._facts, rows["kind"], "side_effect_from_home")), self._at)
+        here = self._here[rows["clinic"]] & (rows["at_us"] < self._span[1] + TOLD_WITHIN)
+        self._loose_here = members(
+            rows["subject"][here & self.period.has(rows["clinic"], rows["onset_us"])],
+            len(self._facts.codes("subject").names),
+        )
+        patients = everyone_of(self._survivor, np.concatenate((self._patients_here(own), rows["patient"][here])))
+        return rows.where(here | patients[rows["patient"]])
+
+    def _given(self, patients: Array) -> Given:
+        rows = self._table.between(0, self._at.as_of_us + 1)
+        theirs = everyone_of(self._survivor, patients)
+        chosen = is_word(self._facts, rows["kind"], "given") & theirs[rows["patient"]]
+        rows = cut(rows.where(chosen), self._at)
+        rows = rows.where(np.lexsort((rows["position"], rows["onset_us"])))
+        patient = self._survivor[rows["patient"]]
+        by_patient = np.argsort(patient, kind="stable")
+        so_far = np.empty(len(rows), dtype=np.int64)
+        so_far[by_patient] = counted(patient[by_patient])
+        return Given(
+            infusion=rows["infusion"], patient=patient, started_us=rows["onset_us"], stopped_us=rows["at_us"],
+            fact=rows["position"], so_far=so_far, counted=self.period.has(rows["clinic"], rows["onset_us"]),
+        )  # fmt: skip
+
+    def _episodes(self, own: Rows, home: Rows) -> tuple[Episodes, Episodes]:
+        """Those of the period's infusions; those that belong to none, by their onset."""
+        size = len(self._facts.codes("subject").names)
+        steps = own["subject"][is_word(self._facts, own["kind"], "side_effect")]
+        member = members(np.concatenate((steps, home["subject"])), size)
+        rows = whole(self._table, "subject", member, self._at)
+        reported_here = members(own["infusion"], len(self._facts.codes("infusion").names))[rows["infusion"]]
+        from_home = members(home["subject"], size)[rows["subject"]]
+        home_report = is_word(self._facts, rows["kind"], "side_effect_from_home")
+        counted_home = home_report & np.isin(rows["position"], home["position"])
+        step = is_word(self._facts, rows["kind"], *STEPS)
+        rows = rows.where((step & (reported_here | from_home)) | counted_home)
+        found = self._folded(rows)
+        unattributed = (found.infusion < 0) & self._loose_here[found.subject]
+        return found.where(found.given >= 0), found.where(unattributed)
+
+    def _folded(self, rows: Rows) -> Episodes:
+        facts = self._facts
+        groups, group = compact(rows["subject"], len(facts.codes("subject").names) + 1)
+        kind, count = rows["kind"], len(groups)
+        home = is_word(facts, kind, "side_effect_from_home")
+        report = first(group, home | is_word(facts, kind, "side_effect"), count)
+        grade = np.full(count, NONE)
+        np.maximum.at(grade, group, rows["grade"])
+        serious, treated = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+        serious[group[(rows["serious"] == 1) & (rows["grade"] != NONE)]] = True
+        treated[group[is_word(facts, kind, "treated")]] = True
+        resolved = np.full(count, FOREVER)
+        done = is_word(facts, kind, "resolved")
+        np.minimum.at(resolved, group[done], rows["at_us"][done])
+        told = pick(rows["ended_us"], report)
+        ended = np.minimum(resolved, np.where(told == NONE, FOREVER, told))
+        known = np.flatnonzero(report >= 0)
+        report = report[known]
+        onset, from_home = rows["onset_us"][report], home[report]
+        infusion = np.where(from_home, self._attributed(rows["patient"][report], onset), rows["infusion"][report])
+        place = np.full(len(facts.codes("infusion").names) + 1, -1, dtype=np.int64)
+        place[self.given.infusion[self.infusions]] = np.arange(len(self.infusions))
+        place[-1] = -1
+        found = Episodes(
+            subject=rows["subject"][report], kind=rows["code"][report], grade=grade[known], serious=serious[known],
+            onset_us=onset,
+            ended_us=np.where(ended == FOREVER, NONE, ended)[known], treated=treated[known], infusion=infusion,
+            given=place[infusion], fact=rows["position"][report],
+        )  # fmt: skip
+        return found.where(np.lexsort((found.fact, onset)))
+
+    def _attributed(self, patient: Array, onset_us: Array) -> Array:
+        """The last drug stop at or before the onset, within 7 days."""
+        given = self.given
+        order = np.lexsort((given.stopped_us, given.patient))
+        stops = Timeline(given.patient[order], given.stopped_us[order])
+        place = stops.last_upto(self._survivor[patient], onset_us, onset_us - ATTRIBUTED_WITHIN)
+        return pick(given.infusion[order], place, -1)
+
+    def answers(self) -> Rows:
+        """What was answered of the board's alerts and orders."""
+        asks = is_word(self._facts, self.board["kind"], "alert", "home_alert", "verbal_order")
+        member = members(self.board["subject"][asks], len(self._facts.codes("subject").names))
+        rows = whole(self._table, "subject", member, self._at)
+        return rows.where(is_word(self._facts, rows["kind"], *ANSWERS))

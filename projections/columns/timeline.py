@@ -1,0 +1,60 @@
+"""Moments in order within groups (a patient's scores, a patient's drug stops), found for many questions at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from projections.columns.codes import Bools, Ints
+from projections.columns.table import Array
+
+_BITS = 41
+_BASE_MS = 946_684_800_000
+"""2000-01-01: a millisecond since then has 41 bits for 69 years."""
+
+
+class Timeline:
+    """Rows ordered by group (a code, not null) and moment."""
+
+    def __init__(self, group: Array, at_us: Array) -> None:
+        self.group, self.at_us = group, at_us
+        self._key = _key(group, at_us)
+
+    def before(self, group: Array, us: Array) -> Ints:
+        """How many rows come before the group's first with at_us >= us."""
+        return self._advanced(group, us, lambda at, asked: at < asked)
+
+    def upto(self, group: Array, us: Array) -> Ints:
+        """How many rows come before the group's first with at_us > us."""
+        return self._advanced(group, us, lambda at, asked: at <= asked)
+
+    def _advanced(self, group: Array, us: Array, earlier: object) -> Ints:
+        """From the first row of the same millisecond on to the exact place: moments are compared as they are."""
+        asked = _key(group, us)
+        place = np.searchsorted(self._key, asked, side="left")
+        open_ = np.arange(len(place))
+        while len(open_):
+            there = open_[place[open_] < len(self._key)]
+            on = there[(self._key[place[there]] == asked[there]) & earlier(self.at_us[place[there]], us[there])]  # type: ignore[operator]
+            place[on] += 1
+            open_ = on
+        return place
+
+    def last_before(self, group: Array, us: Array, since: Array) -> Ints:
+        """The place of the group's last row in [since, us); -1 for none."""
+        place = self.before(group, us) - 1
+        return np.where(self._is(place, group) & (self.at_us[place] >= since), place, -1) if len(self.at_us) else place
+
+    def last_upto(self, group: Array, us: Array, since: Array) -> Ints:
+        """The place of the group's last row in [since, us]; -1 for none."""
+        place = self.upto(group, us) - 1
+        return np.where(self._is(place, group) & (self.at_us[place] >= since), place, -1) if len(self.at_us) else place
+
+    def _is(self, place: Ints, group: Array) -> Bools:
+        found: Bools = (place >= 0) & (self.group[place] == group)
+        return found
+
+
+def _key(group: Array, us: Array) -> Ints:
+    ms = np.clip(us // 1000 - _BASE_MS, 0, (1 << _BITS) - 1)
+    found: Ints = group.astype(np.int64) << _BITS | ms
+    return found

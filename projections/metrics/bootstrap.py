@@ -1,0 +1,115 @@
+"""The interval of a share when whole patients are drawn with replacement: the bootstrap without its dice.
+
+The percentile interval of a clustered bootstrap is where the resampled share lies with probability 0.025 and 0.975.
+Drawing thousands of samples only estimates that; and a dashboard of 60 groups of thousands of patients would draw
+hundreds of millions of patients. Here the two probabilities are computed, by the saddlepoint approximation to the
+bootstrap's distribution (Davison and Hinkley 1988; Lugannani and Rice 1980, in Barndorff-Nielsen's r* form): a
+resample's share is at most x when the sum of (successes - x * trials) over the drawn patients is at most 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from projections.metrics.statistics import Z95, Interval
+
+Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+TAIL = 0.025
+_NEWTON, _SECANT = 25, 12
+
+
+def clustered_intervals(groups: Sequence[Counts]) -> list[list[Interval | None]]:
+    """For each group, whose rows are patients (successes, ..., trials), the interval of each share.
+
+    None with fewer than two patients.
+    """
+    found: list[list[Interval | None]] = [[None] * (own.shape[1] - 1) for own in groups]
+    asked = [(place, share) for place, own in enumerate(groups) if len(own) > 1 for share in range(own.shape[1] - 1)]
+    if not asked:
+        return found
+    limits = _limits([groups[place][:, [share, -1]] for place, share in asked])
+    for (place, share), (low, high) in zip(asked, limits.tolist(), strict=True):
+        found[place][share] = (low, high)
+    return found
+
+
+def _limits(patients: Sequence[Counts]) -> Floats:
+    """(low, high) of each share, from (successes, trials) of each patient."""
+    size, most = len(patients), max(int(own.max()) for own in patients) + 1
+    pairs = np.concatenate([own[:, 0] * most + own[:, 1] for own in patients])
+    rows = np.repeat(np.arange(size), [len(own) for own in patients])
+    kinds, counts = np.unique(rows * most * most + pairs, return_counts=True)  # patients alike are taken together
+    rows = kinds // (most * most)
+    column = np.arange(len(kinds)) - np.searchsorted(rows, np.arange(size))[rows]
+    width = int(column.max()) + 1
+    hits, trials, mass = np.zeros((size, width)), np.zeros((size, width)), np.zeros((size, width))
+    hits[rows, column], trials[rows, column] = kinds % (most * most) // most, kinds % most
+    mass[rows, column] = counts
+    mass /= mass.sum(1, keepdims=True)
+    n = np.array([len(own) for own in patients], dtype=np.float64)
+    low = _limit(hits, trials, mass, n, -Z95)
+    high = _limit(hits, trials, mass, n, Z95)
+    none, every = ((mass * (hits == 0)).sum(1)) ** n >= TAIL, ((mass * (hits == trials)).sum(1)) ** n >= TAIL
+    return np.stack((np.where(none, 0.0, low), np.where(every, 1.0, high)), axis=1)
+
+
+def _limit(hits: Floats, trials: Floats, mass: Floats, n: Floats, target: float) -> Floats:
+    """Where r* is `target`: secant steps from the normal approximation, kept inside the possible shares."""
+    there = mass > 0
+    shares = np.divide(hits, trials, out=np.zeros_like(hits), where=there)
+    least = np.where(there, shares, np.inf).min(1)
+    most = np.where(there, shares, -np.inf).max(1)
+    share = (mass * hits).sum(1) / (mass * trials).sum(1)
+    rest = hits - share[:, None] * trials
+    error = np.sqrt((mass * rest * rest).sum(1) / n) / (mass * trials).sum(1)
+    margin = 1e-9 * np.maximum(most - least, 1e-12)
+
+    def inside(x: Floats) -> Floats:
+        return np.clip(x, least + margin, most - margin)
+
+    x, before = inside(share + target * error), inside(share + 0.8 * target * error)
+    r_before, tilt = _r_star(hits, trials, mass, n, before, np.zeros(len(n)))
+    r, tilt = _r_star(hits, trials, mass, n, x, tilt)
+    for _ in range(_SECANT):
+        slope = np.where(r != r_before, (x - before) / np.where(r != r_before, r - r_before, 1.0), 0.0)
+        step = np.clip((target - r) * slope, -error, error)
+        before, r_before = x, r
+        x = inside(x + step)
+        if np.abs(step / np.maximum(error, 1e-300)).max(initial=0.0) < 1e-5:
+            break
+        r, tilt = _r_star(hits, trials, mass, n, x, tilt)
+    return np.where(least == most, share, x)
+
+
+def _r_star(
+    hits: Floats, trials: Floats, mass: Floats, n: Floats, x: Floats, tilt: Floats
+) -> tuple[Floats, Floats]:
+    """Where x lies in the bootstrap's distribution, as a standard normal's quantile; and the tilt found for it.
+
+    The tilt makes the expected sum 0 (Newton's steps, from that of a neighbouring x).
+    """
+    z = hits - x[:, None] * trials
+    reach = np.maximum(np.where(mass > 0, np.abs(z), 0.0).max(1), 1e-12)
+    for _ in range(_NEWTON):
+        weight = mass * np.exp(np.clip(tilt[:, None] * z, -500, 500))
+        total = weight.sum(1)
+        mean = (weight * z).sum(1) / total
+        spread = (weight * z * z).sum(1) / total - mean * mean
+        step = np.clip(-mean / np.maximum(spread, 1e-300), -2 / reach, 2 / reach)
+        tilt = tilt + step
+        if np.abs(step * reach).max(initial=0.0) < 1e-9:
+            break
+    weight = mass * np.exp(np.clip(tilt[:, None] * z, -500, 500))
+    total = weight.sum(1)
+    spread = (weight * z * z).sum(1) / total
+    w = np.sign(tilt) * np.sqrt(np.maximum(-2 * n * np.log(total), 0.0))
+    u = tilt * np.sqrt(n * spread)
+    small = np.abs(w) < 1e-6
+    safe = np.where(small, 1.0, w)
+    found = np.where(small, w, w + np.log(np.maximum(np.where(small, 1.0, u / safe), 1e-300)) / safe)
+    return found, tilt
