@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.settings import EXAMPLE_SECRET, InsecureSettings, Settings
+from domain.vocabulary.people import STAFF_ROLES
 
 STRONG = "a-secret-of-more-than-thirty-two-characters"
 PRODUCTION = {
@@ -77,3 +78,49 @@ def test_the_example_file_names_every_setting() -> None:
 
     read = {f"ANODYNE_{name}" for name in re.findall(r'env\.\w+\("([A-Z_]+)"', source)}
     assert named == read
+
+
+OIDC = {
+    "ANODYNE_OIDC_ISSUER": "https://id.clinic.example", "ANODYNE_OIDC_CLIENT_ID": "anodyne",
+    "ANODYNE_OIDC_CLIENT_SECRET": "secret-of-the-client", "ANODYNE_PUBLIC_URL": "https://anodyne.clinic.example/",
+    "ANODYNE_OIDC_ROLES": '{"managers": {"role": "manager", "clinics": "all"}}',
+}  # fmt: skip
+
+
+def test_in_production_every_role_needs_a_second_step_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Embedded none does; a setting names roles, or all, or none."""
+    assert _from(monkeypatch).second_step_roles == frozenset(STAFF_ROLES)
+    assert _from(monkeypatch, ANODYNE_SECOND_STEP_ROLES="owner, manager").second_step_roles == {"owner", "manager"}
+    assert _from(monkeypatch, ANODYNE_SECOND_STEP_ROLES="none").second_step_roles == frozenset()
+    monkeypatch.delenv("ANODYNE_SECOND_STEP_ROLES")
+    monkeypatch.setenv("ANODYNE_ENVIRONMENT", "embedded")
+    assert Settings.from_environment().second_step_roles == frozenset()
+
+
+def test_an_identity_provider_is_taken_with_all_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = _from(monkeypatch, **OIDC, ANODYNE_LOCAL_SIGN_IN="false")
+    assert (settings.oidc_issuer, settings.public_url) == (
+        "https://id.clinic.example", "https://anodyne.clinic.example"
+    )
+    assert "secret-of-the-client" not in repr(settings)
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("ANODYNE_OIDC_ISSUER", "http://id.clinic.example"), ("ANODYNE_OIDC_ISSUER", "id.clinic.example"),
+    ("ANODYNE_OIDC_ISSUER", "http://127.0.0.1:9400"), ("ANODYNE_OIDC_CLIENT_ID", ""),
+    ("ANODYNE_OIDC_CLIENT_SECRET", ""), ("ANODYNE_PUBLIC_URL", ""), ("ANODYNE_PUBLIC_URL", "http://clinic.example"),
+    ("ANODYNE_OIDC_SCOPES", "profile email"), ("ANODYNE_OIDC_USER_CLAIM", "name"),
+    ("ANODYNE_OIDC_ROLES", '{"managers": "manager"}'), ("ANODYNE_SECOND_STEP_ROLES", "boss"),
+    ("ANODYNE_SESSION_IDLE_MINUTES", "1"), ("ANODYNE_SESSION_HOURS", "0"),
+])  # fmt: skip
+def test_settings_of_signing_in_that_cannot_work_are_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """A plain http:// provider or address, a secret that is missing, a mapping that cannot be read."""
+    with pytest.raises(InsecureSettings, match=name):
+        _from(monkeypatch, **{**OIDC, name: value})
+
+
+def test_without_local_sign_in_and_without_a_provider_nobody_gets_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InsecureSettings, match="nobody gets in"):
+        _from(monkeypatch, ANODYNE_LOCAL_SIGN_IN="false")
