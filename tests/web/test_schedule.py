@@ -309,6 +309,17 @@ def test_a_no_show_is_for_a_visit_that_was_to_begin(world: World) -> None:
     token = form_of(html, "/confirm").fields
     early = browser.post(path(world, f"{day(world, 10)}/{booked}/no-show"), data=token)
     assert (early.status_code, "before it was to begin" in early.text) == (422, True)
+    minutes_ago = world.now - timedelta(minutes=6)
+    on = minutes_ago.astimezone(HERE).date()
+    made = world.post(f"/v1/appointments/{world.ids[ex.CLINIC]}/{on}", {
+        "patient_id": world.ids[ex.PATIENT], "room_id": world.ids[ROOM_2], "visit_kind": "follow_up",
+        "starts_at": minutes_ago.isoformat(), "at": (world.now - timedelta(minutes=10)).isoformat(),
+    }, key=world.keys["front_desk", "A"], idempotency_key=str(uuid4()))
+    address = path(world, f"{on}/{made.get_json()['ids']['appointment_id']}")
+    html = page(browser, address)
+    assert "/confirm" not in html
+    assert submit(browser, form_of(html, "/no-show")).status_code == 303
+    assert "no-show</span>" in page(browser, address)
 
 
 # --- a series ------------------------------------------------------------------------------------

@@ -20,11 +20,12 @@ from api.http.idempotency import id_for
 from api.http.scheduling import reading
 from api.http.scope import Place, check_references, see_clinic, sheet_id
 from api.web.address import ClinicName, clinics_seen
+from api.web.names import names
 from domain import clinic, day_sheet
 from domain.clinic.hours import shown
 from domain.kernel import Actor, BadInput, Command
 from domain.staff import StaffJoined
-from projections.directory import Person, named
+from projections.directory import Person
 from services.handling import Receipt, Request
 from services.log import Idempotency
 from services.scheduling import Openings, Reading
@@ -187,10 +188,8 @@ def full_name(staff_id: UUID) -> str:
 
 
 def names_of(patients: Collection[UUID | str]) -> dict[str, str]:
-    """`Doe, Sam` by patient id; what cannot be opened is absent."""
-    with wired().read_side.database.reads.connect() as connection:
-        people = named(connection, {str(one) for one in patients})
-    return {one: said_name(person) for one, person in people.items()}
+    """`Doe, Sam` by patient id; absent for whom the reader's clinics no longer care, and what cannot be opened."""
+    return dict(names(str(one) for one in patients))
 
 
 def said_name(person: Person) -> str:
