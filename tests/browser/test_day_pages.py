@@ -112,11 +112,19 @@ def test_the_list_of_a_chart_filters(open_as: Callable[..., Page], served: Serve
     }  # fmt: skip
 
 
-def test_one_click_books_a_booster(open_as: Callable[..., Page]) -> None:
-    """The link of a patient who has none leads to the booking form with patient, kind and date."""
+def test_one_click_leads_to_the_booking_form_filled_in(open_as: Callable[..., Page]) -> None:
+    """Patient, kind and first day come along; the form shows them and offers times."""
     page = open_as("front_desk", "/boosters")
-    href = page.get_by_role("link", name="Book", exact=True).first.get_attribute("href") or ""
-    assert re.match(r"/schedule/[0-9a-f-]{36}/book\?patient=[0-9a-f-]{36}&kind=booster&.*on=\d{4}-\d\d-\d\d", href)
+    row = page.locator("tbody tr", has=page.get_by_role("link", name="Book", exact=True)).first
+    name = (row.locator("th").first.text_content() or "").strip()
+    link = row.get_by_role("link", name="Book", exact=True)
+    day = re.search(r"on=(\d{4}-\d\d-\d\d)", link.get_attribute("href") or "")
+    assert day is not None
+    link.click()
+    expect(page).to_have_url(re.compile(r"/schedule/[0-9a-f-]{36}/book\?"))
+    expect(page.locator("main")).to_contain_text(name.split(",")[0])
+    assert page.locator("select[name=kind]").input_value() == "booster"
+    assert page.locator(f"[value='{day[1]}']").count() > 0
 
 
 def test_a_name_is_found(open_as: Callable[..., Page]) -> None:
