@@ -77,11 +77,11 @@ def digest() -> None:
 @digest.command("show")
 @click.option("--week", "week_name", help="ISO week such as 2026-W47. Default: the last complete one.")
 @click.option("--clinic", "clinics", multiple=True, type=click.UUID, help="Default: every clinic.")
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="Default: now.")
+@click.option("--as-of", help="A moment with its offset, as the letter has it. Default: now.")
 @click.option("--known-at", type=click.IntRange(min=0), help="A position of the log. Default: its end.")
 @speaks
 def show(
-    output: Output, week_name: str | None, clinics: Sequence[UUID], as_of: datetime | None, known_at: int | None
+    output: Output, week_name: str | None, clinics: Sequence[UUID], as_of: str | None, known_at: int | None
 ) -> None:
     """Compute a digest's figures (again) and print it."""
     with read_side() as (opened, reads):
@@ -89,7 +89,7 @@ def show(
 
         digests = Digests(opened.settings, opened, reads)
         ids = [str(one) for one in clinics] or digests.all_clinics()
-        now = as_of or _now(opened)
+        now = _now(opened) if as_of is None else _moment(as_of)
         asked = digests.question(
             _week(week_name, now, digests, ids), ids, now, opened.log.head() if known_at is None else known_at)
         lines = digests.lines(asked)
@@ -188,6 +188,16 @@ def _now(opened: Services) -> datetime:
     from services.processes.timers import log_now
 
     return log_now(opened.log, opened.clock, simulated=opened.log.mode() == "simulation")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise AskedWrongly(f"{text!r} is no moment such as 2026-11-23T15:00:00+00:00", code="no-moment") from None
+    if found.tzinfo is None:
+        raise AskedWrongly(f"{text!r} has no offset", code="no-moment")
+    return found
 
 
 def _week(name: str | None, now: datetime, digests: Digests, clinics: Sequence[str]) -> Week:

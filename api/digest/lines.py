@@ -57,6 +57,13 @@ class Digest:
         }, safe=",:")
 
     @property
+    def command(self) -> str:
+        """What prints every line again, on the server."""
+        clinics = " ".join(f"--clinic {one}" for one in self.clinics)
+        return (f"anodyne digest show --week {self.week.name} --as-of {self.as_of.isoformat()} "
+                f"--known-at {self.known_at} {clinics}")
+
+    @property
     def href(self) -> str:
         """The page of the same week, side by side."""
         return f"{self.address}/clinics?{self.query(self.week.period)}"

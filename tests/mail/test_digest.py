@@ -326,9 +326,12 @@ def test_the_command_line_subscribes_shows_sends_and_tells_of_letters(letters: P
     (told,) = run(letters, "reminders", "list", "--status", "queued")
     assert letters.deliver() == 1
     text = server.taken[0].get_body(("plain",)).get_content()  # type: ignore[union-attr]
-    known_at = re.search(r"position (\d+) of", text)[1]  # type: ignore[index]
-    shown = run(letters, "digest", "show", "--week", "2026-W10", "--known-at", known_at)
+    command = re.search(r"^anodyne (digest show .+)$", text, re.MULTILINE)[1].split()  # type: ignore[index]
+    shown = run(letters, *command)
     assert {one["figure"] for one in shown["lines"]} == {path for _, path in LINES}
+    for one in shown["lines"]:
+        assert one["command"] in text
+        assert one["counted"] in _block(text, one["figure"])
     run(letters, "reminders", "resend", told["message_id"])
     assert letters.deliver() == 1
     assert server.taken[0]["Message-ID"] == server.taken[1]["Message-ID"]
@@ -339,7 +342,8 @@ def test_the_command_line_subscribes_shows_sends_and_tells_of_letters(letters: P
 def test_what_the_command_line_refuses(letters: Post) -> None:
     home = str(letters.at_home.settings.home)
     for arguments, code in (
-        (["digest", "show", "--week", "2026-W99"], 2), (["digest", "subscribe", "nobody", "a@b.example"], 1),
+        (["digest", "show", "--week", "2026-W99"], 2), (["digest", "show", "--as-of", "2026-11-23T15:00:00"], 2),
+        (["digest", "subscribe", "nobody", "a@b.example"], 1),
         (["reminders", "resend", str(uuid4())], 1),
     ):
         result = CliRunner(env={"ANODYNE_HOME": home}).invoke(cli, ["--json", *arguments])
