@@ -33,7 +33,7 @@ def run(ground: Ground, rounds: int, quick: bool) -> Part:
     """Each page in a browser that has never been here, in turn, over the demo served as customers serve it."""
     home = ground.folder / "pages"
     measured: dict[str, list[dict[str, float]]] = {}
-    with serving(home) as served, _chromium() as browser:
+    with serving(home, scale="1") as served, _chromium() as browser:
         state = sign_in(browser, served, "manager")
         there = [path for path in PAGES if _status(browser, served, state, path) == 200]
         for _ in range(max(rounds, 5)):
@@ -43,7 +43,7 @@ def run(ground: Ground, rounds: int, quick: bool) -> Part:
     return Part(
         name="pages", title="Pages in a browser", lines=lines,
         about="First visit with an empty cache, system Chromium on the same machine as the server (two gunicorn "
-              "workers, SQLite, the demo). Content: first contentful paint or the whole document parsed, whichever is "
+              "workers, SQLite, the whole demo). Content: first contentful paint or the document parsed, whichever is "
               "later; the page's tables are in the document, charts are drawn after.",
         notes=["Beside it the time until the document had arrived: what the server and the wire took of it."],
     )  # fmt: skip

@@ -40,7 +40,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def serving(home: Path, **settings: str) -> Iterator[Served]:
+def serving(home: Path, *, scale: str = SCALE, **settings: str) -> Iterator[Served]:
     """Loads the demo into an empty place and serves it with gunicorn and the worker, until the block ends."""
     anodyne = str(Path(sys.executable).parent / "anodyne")
     environment = {
@@ -48,7 +48,7 @@ def serving(home: Path, **settings: str) -> Iterator[Served]:
         "ANODYNE_SIGN_IN_LIMIT": "1000 per minute", **settings,
     }  # fmt: skip
     loaded = subprocess.run(
-        [anodyne, "demo", "load", "--scale", SCALE], env=environment, capture_output=True, text=True, check=False
+        [anodyne, "demo", "load", "--scale", scale], env=environment, capture_output=True, text=True, check=False
     )
     assert loaded.returncode == 0, loaded.stderr[-2000:]
     address = f"http://127.0.0.1:{_free_port()}"
