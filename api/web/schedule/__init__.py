@@ -1,8 +1,17 @@
 """The schedule's pages: day and week of a clinic's rooms, booking, series, waitlist, closures and hours."""
 
-from api.web.schedule import appointment_pages, booking_pages, premises_pages, series_pages, views, waitlist_pages
+from api.web.schedule import (
+    appointment_pages,
+    booking_pages,
+    find_pages,
+    premises_pages,
+    series_pages,
+    views,
+    waitlist_pages,
+)
 from api.web.schedule.place import blueprint
 
 __all__ = [
-    "appointment_pages", "blueprint", "booking_pages", "premises_pages", "series_pages", "views", "waitlist_pages",
+    "appointment_pages", "blueprint", "booking_pages", "find_pages", "premises_pages", "series_pages", "views",
+    "waitlist_pages",
 ]

@@ -61,7 +61,7 @@ def _form(at: Desk, problem: str = "", status: int = 200) -> Response:
     slots, trouble = _free(at, asked) if found else ([], "")
     return show(
         "book", at, title="Book a visit", status=status,
-        day=asked.first, patient=found, people=choosing.found_by_name(at) if not found else [],
+        day=asked.first, patient=found,
         kinds=VISIT_KINDS, kind=kind, asked=asked, days=choosing.slot_choices(at, slots, chosen), chosen=chosen,
         given=request.values, problem=problem or trouble, key=new_key(), nurses=at.nurses(),
         prescribers=at.prescribers(), authorisers=at.authorisers(), overbooking=OVERBOOKING,

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import msgspec
-from flask import request
+from flask import g, request
 
 from api.http.context import wired
 from api.http.scope import see_patient
@@ -44,12 +44,15 @@ def patient_found(at: Desk) -> tuple[UUID, str] | None:
     except ValueError as error:
         raise FormSlip("There is no such patient.", pointer="/patient") from error
     see_patient(patient_id)
+    if not g.get("patient_noted"):
+        at.opened("patient", count=1, patient_id=patient_id)
+        g.patient_noted = True
     return patient_id, names_of([patient_id]).get(str(patient_id), "name not to be opened")
 
 
 def found_by_name(at: Desk) -> list[tuple[str, str, str]]:
-    """Patients of this clinic whose family name begins as asked: (id, name, birth date)."""
-    wanted = request.args.get("name", "").strip()[:80]
+    """Patients of this clinic whose family name begins as the form asks: (id, name, birth date)."""
+    wanted = request.form.get("name", "").strip()[:80]
     if not wanted:
         return []
     parts = wired()

@@ -90,7 +90,7 @@ def _form(at: Desk, problem: str = "", status: int = 200, *, plain: bool = False
     return show(
         "series", at, title="Book a series", status=status,
         day=at.today, patient=found, given=request.values,
-        people=choosing.found_by_name(at) if found is None else [], problem=problem, key=new_key(), plan=plan,
+        problem=problem, key=new_key(), plan=plan,
         course=course_id, visits=[_visit(at, one) for one in plan.occurrences] if plan else [],
         nurses=at.nurses(), infusions=_infusions(), clock=_clock().isoformat("minutes"), left_out=LEFT_OUT,
         window=(day_in_words(plan.window_starts, weekday=True), day_in_words(plan.window_ends, weekday=True))

@@ -31,12 +31,13 @@ SAID = {
 
 
 def show(
-    page: str, at: Desk, *, title: str, day: date, lede: str = "", problem: str = "", status: int = 200, **context: Any
+    page: str, at: Desk, *, title: str, day: date, lede: str = "", problem: str = "", status: int = 200, tab: str = "",
+    **context: Any
 ) -> Response:
     """A page of the schedule in its frame: the ways between its pages, what was done, what could not be."""
     return render(
         f"schedule/{page}.html", title=title, active="web_schedule.index", lede=lede or at.name, status=status, at=at,
-        tabs=tabs(at, page, day), clinics=to_clinic(at), problem=problem,
+        tabs=tabs(at, tab or page, day), clinics=to_clinic(at), problem=problem,
         said=SAID.get(request.args.get("said", ""), "") if not problem else "", **context,
     )
 

@@ -105,7 +105,7 @@ def _page(at: Desk, problem: str = "", status: int = 200) -> Response:
         "waitlist", at, title="Waitlist", status=status,
         day=at.today, waiting=waiting, freed=freed,
         names=names_of({one.patient for one in waiting}), patient=found, given=request.values,
-        people=choosing.found_by_name(at) if found is None else [], kinds=VISIT_KINDS, reasons=WAITLIST_LEFT,
+        kinds=VISIT_KINDS, reasons=WAITLIST_LEFT,
         problem=problem, key=new_key, first=at.today, last=at.today + timedelta(days=14),
         slot_value=choosing.slot_value, prescribers=at.prescribers(), uuid=UUID,
         local=lambda moment: shown(moment, at.zone), opens=_opens(at),
