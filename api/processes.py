@@ -15,7 +15,7 @@ from api.bootstrap import Services
 from api.mail.boxes import Boxes
 from domain.kernel import Envelope, derived_id
 from domain.system import MetricDefinitionPublished
-from projections.engine.database import ViewsDatabase
+from projections.engine.database import ViewsDatabase, writing
 from projections.metrics.definitions import DEFINITIONS
 from services.log import Append, EventLog, StreamWrite
 from services.processes.erased_bookings import BookingsOfErased
@@ -80,7 +80,7 @@ class SqlTimers:
             for key, one in last.items() if isinstance(one, Timer)
         ]
         mine = POSITIONS.c.process == process
-        with self._database.reads.begin() as sql:
+        with writing(self._database.reads) as sql:
             for key in last:
                 sql.execute(delete(TIMERS).where(TIMERS.c.process == process, TIMERS.c.timer_id == key))
             if rows:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from api.auth import passwords
 from api.auth.tables import ACCOUNTS, USERS
 from domain.oversight import PermissionChanged
+from projections.engine.database import writing
 
 __all__ = ["Account", "Accounts", "Attempt", "NameTaken", "folded"]
 
@@ -97,7 +98,7 @@ class Accounts:
         password_hash = None if password is None else passwords.hashed(password)
         now_us, made_id = self._now_us(), user_id or str(uuid4())
         try:
-            with self._engine.begin() as connection:
+            with writing(self._engine) as connection:
                 if user_id is None:
                     connection.execute(
                         insert(USERS).values(
@@ -190,7 +191,7 @@ class Accounts:
     def count(self, user_id: str) -> bool:
         """Counts an attempt before it is judged; False when the account is locked. One statement: see the module."""
         now_us = self._now_us()
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             counted = connection.execute(
                 update(ACCOUNTS)
                 .where(ACCOUNTS.c.user_id == user_id, ACCOUNTS.c.locked_until_us <= now_us)
@@ -204,7 +205,7 @@ class Accounts:
 
     def take_back(self, user_id: str) -> None:
         """Takes the last attempt back: it was right, but more is to come."""
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             connection.execute(
                 update(ACCOUNTS)
                 .where(ACCOUNTS.c.user_id == user_id, ACCOUNTS.c.failures > 0)
@@ -229,7 +230,7 @@ class Accounts:
         )
 
     def _update(self, user_id: str, **values: object) -> None:
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.user_id == user_id).values(**values))
 
     def _tell(self, user_id: str, change: str) -> None:

@@ -19,6 +19,7 @@ from api.auth.tables import GRANTS
 from domain.kernel import Role
 from domain.oversight import PermissionChanged
 from domain.vocabulary.people import STAFF_ROLES
+from projections.engine.database import writing
 
 __all__ = ["PERSONS", "Grant", "Grants"]
 
@@ -64,7 +65,7 @@ class Grants:
         before = {grant.role: grant for grant in self.of(user_id)}
         for change in _changes(user_id, before, wanted):
             self._announce(change)
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             self._replace(connection, user_id, before, wanted)
 
     def _replace(

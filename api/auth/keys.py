@@ -24,6 +24,7 @@ from api.auth.pins import PinMixin
 from api.auth.tables import API_KEYS, USERS
 from domain.kernel import Role
 from domain.oversight import PermissionChanged
+from projections.engine.database import writing
 
 __all__ = ["IssuedKey", "KeyRegistry", "Principal", "UnknownUser"]
 
@@ -89,7 +90,7 @@ class KeyRegistry(PinMixin):
     def create_user(self, user_name: str, *, staff_id: UUID | None = None, user_id: UUID | None = None) -> str:
         """Makes a user and returns its id. With `staff_id` its acts are those of that member of staff."""
         new_id = str(user_id or uuid4())
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             connection.execute(
                 insert(USERS).values(
                     user_id=new_id, user_name=user_name, staff_id=str(staff_id) if staff_id else None,
@@ -106,7 +107,7 @@ class KeyRegistry(PinMixin):
 
     def disable_user(self, user_id: str) -> None:
         """Stops the user and all their keys; raises `UnknownUser`."""
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             changed = connection.execute(
                 update(USERS)
                 .where(USERS.c.user_id == user_id, USERS.c.disabled_us.is_(None))
@@ -143,7 +144,7 @@ class KeyRegistry(PinMixin):
                 clinics=clinic_ids or (),
             )
         )
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             connection.execute(
                 insert(API_KEYS).values(
                     key_id=key_id, user_id=user_id, label=label, role=role, created_us=now_us,
@@ -167,7 +168,7 @@ class KeyRegistry(PinMixin):
 
     def revoke_key(self, key_id: str) -> bool:
         """Stops a key (other processes follow within their cache time). False: no such key, or revoked before."""
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             changed = connection.execute(
                 update(API_KEYS)
                 .where(API_KEYS.c.key_id == key_id, API_KEYS.c.revoked_us.is_(None))

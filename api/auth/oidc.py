@@ -27,6 +27,7 @@ from api.auth.id_token import BadIdToken, claims_of
 from api.auth.tables import IDENTITIES
 from api.settings import Settings
 from domain.kernel import Role
+from projections.engine.database import writing
 
 __all__ = ["NAME", "Arrivals", "NotLetIn", "make_client"]
 
@@ -145,7 +146,7 @@ class Arrivals:
 
     def _bind(self, claims: Mapping[str, Any], user_id: str) -> None:
         try:
-            with self.engine.begin() as connection:
+            with writing(self.engine) as connection:
                 connection.execute(
                     insert(IDENTITIES).values(
                         issuer=claims["iss"], subject=claims["sub"], user_id=user_id,

@@ -13,6 +13,7 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import Engine, select, update
 
 from api.auth.tables import USERS
+from projections.engine.database import writing
 
 __all__ = ["PinMixin"]
 
@@ -33,7 +34,7 @@ class PinMixin:
         if len(pin) < MINIMUM_PIN_LENGTH or not (pin.isascii() and pin.isdigit()):
             raise ValueError(f"a PIN has at least {MINIMUM_PIN_LENGTH} digits")
         values = {"pin_hash": _hasher.hash(pin), "pin_failures": 0, "pin_locked_until_us": 0}
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             connection.execute(update(USERS).where(USERS.c.user_id == user_id).values(**values))
 
     def check_pin(self, staff_id: UUID, pin: str) -> bool:
@@ -47,12 +48,12 @@ class PinMixin:
         if row is None or not row.pin_hash or row.pin_locked_until_us > now_us:
             return False
         one = USERS.c.user_id == row.user_id
-        with self._engine.begin() as connection:  # counted before it is checked: parallel guesses do not pass
+        with writing(self._engine) as connection:  # counted before it is checked: parallel guesses do not pass
             counted = connection.execute(
                 update(USERS).where(one, USERS.c.pin_failures < TRIES).values(pin_failures=USERS.c.pin_failures + 1)
             )
         right = counted.rowcount == 1 and _matches(row.pin_hash, pin)
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             if right:
                 connection.execute(update(USERS).where(one).values(pin_failures=0))
             else:

@@ -24,6 +24,7 @@ from api.auth.grants import clinics_of
 from api.auth.keys import Principal
 from api.auth.tables import ACCOUNTS, GRANTS, SESSIONS, USERS
 from domain.kernel import Role
+from projections.engine.database import writing
 
 __all__ = ["STEP_S", "Limits", "Session", "Sessions", "Stage"]
 
@@ -88,7 +89,7 @@ class Sessions:
         """A new session of the user in `role`; its token, which is stored nowhere."""
         token, now_us = secrets.token_urlsafe(32), self._now_us()
         length_s = self.limits.longest_s if stage == "full" else min(STEP_S, self.limits.longest_s)
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_us < now_us - KEPT_S * 1_000_000))
             connection.execute(
                 insert(SESSIONS).values(
@@ -109,7 +110,7 @@ class Sessions:
             return None
         now_us = self._now_us()
         if touch and now_us - row["seen_us"] > TOUCH_S * 1_000_000:
-            with self._engine.begin() as connection:
+            with writing(self._engine) as connection:
                 connection.execute(
                     update(SESSIONS).where(SESSIONS.c.session_id == row["session_id"]).values(seen_us=now_us)
                 )
@@ -125,7 +126,7 @@ class Sessions:
     def change_role(self, session: Session, role: Role) -> bool:
         """Lets the session act in another of its user's roles; False when the user has no such role."""
         granted = select(GRANTS.c.role).where(GRANTS.c.user_id == session.user_id, GRANTS.c.role == role)
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             changed = connection.execute(
                 update(SESSIONS)
                 .where(SESSIONS.c.session_id == session.session_id, granted.exists())
@@ -136,7 +137,7 @@ class Sessions:
     def end(self, user_id: str, session_id: str) -> str | None:
         """Ends one session of the user; the identity token it came with, if any."""
         of_user = and_(SESSIONS.c.user_id == user_id, SESSIONS.c.session_id == session_id)
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             kept: str | None = connection.execute(select(SESSIONS.c.id_token).where(of_user)).scalar_one_or_none()
             connection.execute(
                 update(SESSIONS)
@@ -150,7 +151,7 @@ class Sessions:
         lived = [SESSIONS.c.user_id == user_id, SESSIONS.c.ended_us.is_(None)]
         if but is not None:
             lived.append(SESSIONS.c.session_id != but)
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             ended = connection.execute(
                 update(SESSIONS).where(*lived).values(ended_us=self._now_us(), id_token=None)
             )

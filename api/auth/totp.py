@@ -21,6 +21,7 @@ from sqlalchemy import Engine, delete, func, insert, select, update
 
 from api.auth.tables import ACCOUNTS, RECOVERY_CODES
 from domain.oversight import PermissionChanged
+from projections.engine.database import writing
 from services.log.key_encryption import KekError, KekProvider
 
 __all__ = ["Pending", "SecondStep"]
@@ -96,7 +97,7 @@ class SecondStep:
         if step is None:
             return None
         kek, codes = self._kek(), [_new_code() for _ in range(RECOVERY_CODES_MADE)]
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             connection.execute(
                 update(ACCOUNTS).where(ACCOUNTS.c.user_id == user_id).values(
                     totp_sealed=kek.wrap(pending.secret.encode(), _context(user_id)), totp_kek=kek.kek_id,
@@ -112,7 +113,7 @@ class SecondStep:
 
     def remove(self, user_id: str) -> None:
         """Takes the second step away, with its recovery codes."""
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             connection.execute(
                 update(ACCOUNTS).where(ACCOUNTS.c.user_id == user_id).values(
                     totp_sealed=None, totp_kek=None, totp_confirmed_us=None, totp_last_step=0
@@ -150,7 +151,7 @@ class SecondStep:
         step = self._step_of(secret, code)
         if step is None:
             return False
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             spent = connection.execute(
                 update(ACCOUNTS)
                 .where(ACCOUNTS.c.user_id == user_id, ACCOUNTS.c.totp_last_step < step)
@@ -159,7 +160,7 @@ class SecondStep:
         return spent.rowcount == 1
 
     def _spend_recovery_code(self, user_id: str, code: str) -> bool:
-        with self._engine.begin() as connection:
+        with writing(self._engine) as connection:
             spent = connection.execute(
                 update(RECOVERY_CODES)
                 .where(

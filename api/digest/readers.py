@@ -23,6 +23,7 @@ from api.digest.week import Week, last_complete, next_monday
 from api.home.links import to_moment, to_us
 from api.mail.outbox import Message, put
 from domain.kernel import derived_id
+from projections.engine.database import writing
 
 __all__ = ["NoAddress", "Reader", "Readers"]
 
@@ -60,7 +61,7 @@ class Readers:
         reader_id = derived_id("digest_reader", user_id)
         chosen = None if clinics is None else json.dumps(sorted(str(one) for one in clinics))
         values = {"email": email, "clinics": chosen, "next_us": to_us(next_monday(now, zone)), "stopped_us": None}
-        with self._engine.begin() as sql:
+        with writing(self._engine) as sql:
             if sql.execute(update(READERS).where(READERS.c.reader_id == str(reader_id)).values(values)).rowcount == 0:
                 sql.execute(insert(READERS).values(
                     reader_id=str(reader_id), user_id=user_id, created_us=to_us(now), **values))
@@ -71,7 +72,7 @@ class Readers:
     def stop(self, reader_id: UUID, now: datetime) -> bool:
         """Ends a subscription; False when there is none or it has ended."""
         mine = (READERS.c.reader_id == str(reader_id), READERS.c.stopped_us.is_(None))
-        with self._engine.begin() as sql:
+        with writing(self._engine) as sql:
             return sql.execute(update(READERS).where(*mine).values(stopped_us=to_us(now))).rowcount > 0
 
     def find(self, reader_id: UUID) -> Reader | None:
@@ -121,14 +122,14 @@ class Readers:
         A worker that was off on Monday sends on the day it is back; one that was off for weeks sends the last only.
         """
         following = update(READERS).where(READERS.c.reader_id == str(reader.reader_id))
-        with self._engine.begin() as sql:
+        with writing(self._engine) as sql:
             new = put(sql, letter_of(reader, last_complete(now, zone), now, known_at))
             sql.execute(following.values(next_us=to_us(next_monday(now, zone))))
         return new
 
     def put(self, reader: Reader, week: Week, now: datetime, known_at: int) -> bool:
         """Puts one week's digest into the outbox; False when it has been."""
-        with self._engine.begin() as sql:
+        with writing(self._engine) as sql:
             return put(sql, letter_of(reader, week, now, known_at))
 
 

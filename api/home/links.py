@@ -23,6 +23,7 @@ from sqlalchemy.exc import IntegrityError
 
 from api.home.tables import ANSWERED, LINKS
 from domain.kernel import Code
+from projections.engine.database import writing
 
 __all__ = ["Answered", "Link", "LinkStore", "Tokens"]
 
@@ -117,7 +118,7 @@ class LinkStore:
     def revoke(self, link_id: UUID, at: datetime) -> bool:
         """Stops a link; False when there is none or it was stopped before."""
         mine = (LINKS.c.link_id == str(link_id), LINKS.c.revoked_us.is_(None))
-        with self._engine.begin() as sql:
+        with writing(self._engine) as sql:
             return sql.execute(update(LINKS).where(*mine).values(revoked_us=to_us(at))).rowcount > 0
 
     def answered(self, link_id: UUID) -> dict[Code, Answered]:
@@ -147,7 +148,7 @@ class LinkStore:
     def reopen(self, link_id: UUID, asked: Code) -> None:
         """A question that was left unanswered is asked again."""
         mine = (ANSWERED.c.link_id == str(link_id), ANSWERED.c.asked == asked, ANSWERED.c.entry.is_(None))
-        with self._engine.begin() as sql:
+        with writing(self._engine) as sql:
             sql.execute(delete(ANSWERED).where(*mine))
 
 

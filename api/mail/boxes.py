@@ -12,6 +12,7 @@ from api.home.links import Link, row_of
 from api.home.tables import LINKS
 from api.mail.outbox import Message, put
 from domain.kernel import derived_id
+from projections.engine.database import writing
 from services.processes.reminders import Prompt
 
 __all__ = ["Boxes"]
@@ -35,7 +36,7 @@ class Boxes:
             about={"link_id": str(prompt.link_id)},
         )
         known = select(LINKS.c.link_id).where(LINKS.c.link_id == str(link.link_id))
-        with self.engine.begin() as sql:
+        with writing(self.engine) as sql:
             if put(sql, letter) and sql.execute(known).first() is None:
                 sql.execute(insert(LINKS).values(row_of(link)))
 
@@ -48,7 +49,7 @@ class Boxes:
             "patient_id": str(patient_id), "clinic_id": str(clinic_id), "alert_id": str(alert_id), "step": step,
             "everybody": everybody,
         }
-        with self.engine.begin() as sql:
+        with writing(self.engine) as sql:
             for staff_id in staff_ids:
                 put(sql, Message(
                     message_id=derived_id("letter", "alert", alert_id, step, staff_id), kind="alert",

@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from api.home.links import to_moment
 from api.mail.tables import OUTBOX
+from projections.engine.database import writing
 
 __all__ = ["Entry", "Message", "Outbox", "put"]
 
@@ -84,7 +85,7 @@ class Outbox:
 
     def put(self, *messages: Message) -> int:
         """Puts messages in, all or none; how many were not there yet."""
-        with self._engine.begin() as sql:
+        with writing(self._engine) as sql:
             return sum(put(sql, message) for message in messages)
 
     def take(self, kinds: Collection[str], limit: int = 20) -> Sequence[Entry]:
@@ -108,7 +109,7 @@ class Outbox:
         )
         row["attempts"] += 1
         changed = {"leased_us": now + round(LEASE_S * 1e6), "attempts": row["attempts"]}
-        with self._engine.begin() as sql:
+        with writing(self._engine) as sql:
             return sql.execute(update(OUTBOX).where(*mine).values(changed)).rowcount == 1
 
     def sent(self, entry: Entry) -> None:
@@ -150,7 +151,7 @@ class Outbox:
         """Sends a message (again), under its own Message-ID; False when there is none."""
         mine = OUTBOX.c.message_id == str(message_id)
         fresh = {"status": "queued", "attempts": 0, "next_us": 0, "leased_us": 0, "ended_us": None, "trouble": None}
-        with self._engine.begin() as sql:
+        with writing(self._engine) as sql:
             return sql.execute(update(OUTBOX).where(mine).values(fresh)).rowcount == 1
 
     def _end(self, entry: Entry, status: str, trouble: str | None) -> None:
@@ -158,7 +159,7 @@ class Outbox:
                              "trouble": trouble[:200] if trouble else None})
 
     def _change(self, entry: Entry, values: dict[str, Any]) -> None:
-        with self._engine.begin() as sql:
+        with writing(self._engine) as sql:
             sql.execute(
                 update(OUTBOX).where(OUTBOX.c.message_id == str(entry.message.message_id)).values(values))
 

@@ -28,6 +28,7 @@ SCHEMA = "views"
 """The schema of the read models on PostgreSQL."""
 
 BUSY_TIMEOUT_MS = 30_000
+MEANS_TO_WRITE = "anodyne_means_to_write"
 _OUTAGES = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB,
@@ -216,4 +217,16 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 def _begin_deferred(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    means_to_write = connection.get_execution_options().get(MEANS_TO_WRITE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if means_to_write else "BEGIN")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction of the edges' own tables that writes, committed at the block's end.
+
+    On SQLite it takes the write lock when it begins: one that reads first and writes then would be refused at once,
+    whatever the busy timeout, when somebody else wrote in between.
+    """
+    with engine.execution_options(**{MEANS_TO_WRITE: True}).begin() as connection:
+        yield connection

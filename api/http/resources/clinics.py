@@ -72,7 +72,7 @@ COMMANDS = (
         name="set_on_call", path=f"{HERE}/on-call", command=clinic.SetOnCall, place=of_clinic, link=SEEN,
         if_match=True,
         example={"staff_ids": [ex.NURSE, ex.PRESCRIBER], "escalate_after_minutes": 10,
-                 "clinic_phone": "+1 555 0100"},
+                 "clinic_phone": "+1 555 0199"},
     ),
     CommandEndpoint(
         name="publish_price_list", path=f"{HERE}/price-lists", command=clinic.PublishPriceList, place=of_clinic,
@@ -148,7 +148,7 @@ _CLINIC = {
     "hours": [{"effective_from": "2026-01-05", "hours": [{"weekday": 1, "opens": "08:00:00", "closes": "17:00:00"}],
                "prime": []}],
     "closures": [], "staff": [{"staff_id": ex.NURSE, "role": "nurse"}], "protocol": ex.PROTOCOL, "price_lists": [],
-    "on_call": {"staff_ids": [ex.NURSE], "escalate_after_minutes": 10, "clinic_phone": "+1 555 0100"},
+    "on_call": {"staff_ids": [ex.NURSE], "escalate_after_minutes": 10, "clinic_phone": "+1 555 0199"},
 }
 
 
