@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 TAIL = 0.025
-_NEWTON, _SECANT = 25, 12
+_NEWTON, _STEPS = 40, 40
 
 
 def clustered_intervals(groups: Sequence[Counts]) -> list[list[Interval | None]]:
@@ -59,7 +59,7 @@ def _limits(patients: Sequence[Counts]) -> Floats:
 
 
 def _limit(hits: Floats, trials: Floats, mass: Floats, n: Floats, target: float) -> Floats:
-    """Where r* is `target`: secant steps from the normal approximation, kept inside the possible shares."""
+    """Where r* is `target`: secant steps from the normal approximation, inside a bracket that closes at every step."""
     there = mass > 0
     shares = np.divide(hits, trials, out=np.zeros_like(hits), where=there)
     least = np.where(there, shares, np.inf).min(1)
@@ -69,21 +69,23 @@ def _limit(hits: Floats, trials: Floats, mass: Floats, n: Floats, target: float)
     error = np.sqrt((mass * rest * rest).sum(1) / n) / (mass * trials).sum(1)
     margin = 1e-9 * np.maximum(most - least, 1e-12)
 
-    def inside(x: Floats) -> Floats:
-        return np.clip(x, least + margin, most - margin)
-
-    x, before = inside(share + target * error), inside(share + 0.8 * target * error)
-    r_before, tilt = _r_star(hits, trials, mass, n, before, np.zeros(len(n)))
-    r, tilt = _r_star(hits, trials, mass, n, x, tilt)
-    for _ in range(_SECANT):
-        slope = np.where(r != r_before, (x - before) / np.where(r != r_before, r - r_before, 1.0), 0.0)
-        step = np.clip((target - r) * slope, -error, error)
-        before, r_before = x, r
-        x = inside(x + step)
-        if np.abs(step / np.maximum(error, 1e-300)).max(initial=0.0) < 1e-5:
-            break
+    low, high = least + margin, most - margin
+    x = np.clip(share + target * error, low, high)
+    x = np.where((x > low) & (x < high), x, (share + np.where(target < 0, low, high)) / 2)
+    tilt = np.zeros(len(n))
+    before, r_before = share, np.zeros(len(n))  # r* is 0 at the share itself, nearly
+    for _ in range(_STEPS):
         r, tilt = _r_star(hits, trials, mass, n, x, tilt)
-    return np.where(least == most, share, x)
+        low, high = np.where(r < target, x, low), np.where(r < target, high, x)
+        slope = np.where(r != r_before, (x - before) / np.where(r != r_before, r - r_before, 1.0), 0.0)
+        after = x + (target - r) * slope
+        after = np.where((after > low) & (after < high), after, (low + high) / 2)
+        done = np.abs(after - x) <= 1e-5 * np.maximum(error, 1e-300)
+        before, r_before, x = x, r, np.where(done, x, after)
+        if done.all():
+            break
+    found: Floats = np.where(least == most, share, x)
+    return found
 
 
 def _r_star(
