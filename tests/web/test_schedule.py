@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from html import unescape
+from urllib.parse import quote, urlencode
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -206,6 +207,8 @@ def test_a_day_has_as_many_quarter_hours_as_it_is_long(world: World, on: date, r
     html = page(world.browser("front_desk", "A"), path(world, on.isoformat()))
     assert html.count("<tr class=") == rows
     assert f'class="clock">{label}<' in html
+    week = page(world.browser("front_desk", "A"), path(world, f"week/{on}"))
+    assert [said.count("the clocks change") for said in (html, week)] == [0 if rows == 96 else 1] * 2
 
 
 # --- booking -------------------------------------------------------------------------------------
@@ -243,6 +246,7 @@ def test_what_cannot_be_booked_is_told_in_words_and_the_form_stays(world: World)
 def test_overbooking_needs_a_person_and_a_reason_and_is_an_event(world: World) -> None:
     browser = world.browser("front_desk", "A")
     book(world, browser, 6, 9)
+    book(world, browser, 6, 14)  # in the same room, over nothing
     form = _posts(browser, world, 6, ex.PATIENT, "follow_up")[0]
     wanted = {"slot": slot(world, ex.ROOM, 6, 9), "overbook": "1", "over": "room"}
     assert "who authorises it, and a reason" in unescape(submit(browser, form, **wanted).text)
@@ -254,6 +258,26 @@ def test_overbooking_needs_a_person_and_a_reason_and_is_an_event(world: World) -
         "appointment.booked.v1", "appointment.overbooking_authorised.v1"]
     html = page(browser, path(world, str(day(world, 6))))
     assert 'colspan="2"' in html and html.count("overbooked</span>") == 2
+
+
+def test_the_time_clicked_in_the_grid_stays_chosen_for_another_kind_of_visit(world: World) -> None:
+    """Until another day is looked at; where it is not free for the visit, the form says so and chooses nothing."""
+    browser = world.browser("front_desk", "A")
+    book(world, browser, 7, 10)
+    clicked = f"patient={world.ids[ex.PATIENT]}&on={day(world, 7)}&room={world.ids[ex.ROOM]}&at="
+    ask = next(one for one in forms_of(page(browser, path(world, f"book?{clicked}{quote(at(world, 7, 9))}")))
+               if one.method == "get" and "kind" in one.offered)
+
+    def answered(**changed: object) -> tuple[str, list[str]]:
+        html = page(browser, f"{ask.action}?{urlencode({**ask.fields, **changed}, doseq=True)}")
+        form = next(one for one in forms_of(html) if one.method == "post")
+        return html, form.fields.get("slot", [])
+
+    assert answered(kind="follow_up")[1] == [slot(world, ex.ROOM, 7, 9)]
+    html, chosen = answered(kind="series")  # two hours from nine, and ten is taken
+    assert (chosen, "not free for this visit" in html) == ([], True)
+    html, chosen = answered(kind="follow_up", on=str(day(world, 8)))
+    assert (chosen, "not free for this visit" in html) == ([], False)
 
 
 def test_a_time_by_hand_on_the_nights_of_the_change(world: World) -> None:
@@ -429,7 +453,7 @@ def test_a_closure_lists_what_it_strands_until_it_is_lifted(world: World) -> Non
     html = page(desk, path(world, "premises"))
     assert f"/{day(world, 20)}/{booked}#move" in html and "closed then" in html
     assert "/lift" not in html
-    assert "Closed</strong> The clinic" in page(desk, path(world, str(day(world, 20))))
+    assert "Closed</strong> The clinic, all day." in page(desk, path(world, str(day(world, 20))))
     lift = next(one for one in forms_of(page(manager, path(world, "premises"))) if one.action.endswith("/lift"))
     assert submit(manager, lift).status_code == 303
     assert booked not in page(desk, path(world, "premises"))
@@ -439,15 +463,45 @@ def test_new_opening_hours_hold_from_their_day_on_and_list_what_they_strand(worl
     manager = world.browser("manager", "A")
     booked = book(world, manager, 40, 22)
     form = form_of(page(manager, path(world, "premises")), "/hours")
-    times = {f"opens_{number}": "08:00" for number in range(1, 8)} | {
-        f"closes_{number}": "20:00" for number in range(1, 8)}
-    half = submit(manager, form, **{**times, "closes_3": ""}, effective_from=day(world, 40))
+    times = {f"opens_{number}_1": "08:00" for number in range(1, 8)} | {
+        f"closes_{number}_1": "20:00" for number in range(1, 8)}
+    half = submit(manager, form, **{**times, "closes_3_1": ""}, effective_from=day(world, 40))
     assert "Wednesday: give both times, or none." in half.text
     assert submit(manager, form, **times, effective_from=day(world, 40), key=str(uuid4())).status_code == 303
     html = page(manager, path(world, "premises"))
     assert booked in html and "outside opening hours" in html and "08:00–20:00" in html
     state: clinic.State = world.services.handling.current(clinic, UUID(world.ids[ex.CLINIC])).state
     assert clinic.hours_on(state, day(world, 39)) != clinic.hours_on(state, day(world, 40))
+
+
+def test_a_break_and_prime_time_outlive_the_form_of_hours(make_world: Callable[..., World]) -> None:
+    """The form comes filled with the week as it is: sent unchanged, it changes nothing. Of prime time that a break
+    cuts, what is open stays."""
+    world = _lived(make_world())
+    made = world.post(f"/v1/clinics/{world.ids[ex.CLINIC]}/opening-hours", {
+        "effective_from": str(day(world, 0)), "hours": [{"weekday": 2, "opens": "08:00", "closes": "00:00"}],
+        "prime": [{"weekday": 2, "opens": "09:00", "closes": "15:00"}],
+    }, key=world.keys["manager", "A"], idempotency_key=str(uuid4()))
+    assert made.status_code == 201, made.get_json()
+    manager = world.browser("manager", "A")
+
+    def week_after(**fields: str) -> list[list[tuple[int, str]]]:
+        form = form_of(page(manager, path(world, "premises")), "/hours")
+        answer = submit(manager, form, **fields, effective_from=day(world, 0))
+        assert answer.status_code == 303, unescape(answer.text)
+        state: clinic.State = world.services.handling.current(clinic, UUID(world.ids[ex.CLINIC])).state
+        week = clinic.hours_on(state, day(world, 0))
+        assert week is not None
+        return [[(one.weekday, f"{one.opens:%H:%M}–{one.closes:%H:%M}") for one in spans]
+                for spans in (week.hours, week.prime)]
+
+    assert week_after() == [[(2, "08:00–00:00")], [(2, "09:00–15:00")]]
+    broken = week_after(closes_2_1="12:00", opens_2_2="13:00", closes_2_2="00:00")
+    assert broken == [[(2, "08:00–12:00"), (2, "13:00–00:00")], [(2, "09:00–12:00"), (2, "13:00–15:00")]]
+    assert week_after() == broken
+    assert "08:00–12:00, 13:00–00:00" in page(manager, path(world, "premises"))
+    world.read_side.close()
+    world.services.close()
 
 
 def test_a_calendar_address_is_given_out_read_and_withdrawn(world: World) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from flask import Response, redirect, request
@@ -57,7 +57,7 @@ def _form(at: Desk, problem: str = "", status: int = 200) -> Response:
     found = choosing.patient_found(at)
     kind = choosing.kind_of()
     asked = choosing.asked_from(at, patient_id=found[0] if found else None, kind=kind)
-    chosen = request.values.get("slot") or _from_grid(at)
+    chosen = request.values.get("slot") or _from_grid(asked.first)
     slots, trouble = _free(at, asked) if found else ([], "")
     return show(
         "book", at, title="Book a visit", status=status,
@@ -72,10 +72,10 @@ def _form(at: Desk, problem: str = "", status: int = 200) -> Response:
     )
 
 
-def _from_grid(at: Desk) -> str:
-    """The time that was clicked in the day's grid."""
+def _from_grid(on: date) -> str:
+    """The time that was clicked in the day's grid, while the form is at that day."""
     room, moment = request.args.get("room", ""), request.args.get("at", "")
-    return f"{room}|{moment}" if room and moment else ""
+    return f"{room}|{moment}" if room and moment.startswith(on.isoformat()) else ""
 
 
 def _free(at: Desk, asked: Asked) -> tuple[list[day_sheet.Opening], str]:

@@ -34,6 +34,22 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     chosen: bool = False
 
 
+class FreeDay(msgspec.Struct, frozen=True, kw_only=True):
+    """The free times of one day, room by room."""
+
+    day: str
+    rooms: tuple[tuple[str, tuple[Choice, ...]], ...]
+
+    @property
+    def count(self) -> int:
+        return sum(len(choices) for _, choices in self.rooms)
+
+    @property
+    def chosen(self) -> bool:
+        """Whether the time that is chosen is one of these."""
+        return any(one.chosen for _, choices in self.rooms for one in choices)
+
+
 def patient_found(at: Desk) -> tuple[UUID, str] | None:
     """The patient that the address names, with the name; the 404 for one whom the reader may not see."""
     given = request.values.get("patient", "")
@@ -64,15 +80,19 @@ def found_by_name(at: Desk) -> list[tuple[str, str, str]]:
     return [(one.patient_id, said_name(one), one.birth_date or "") for one in people]
 
 
-def slot_choices(at: Desk, openings: Sequence[Opening], chosen: str) -> list[tuple[str, list[Choice]]]:
-    """Free times by day, each once per room."""
-    by_day: dict[date, list[Choice]] = {}
+def slot_choices(at: Desk, openings: Sequence[Opening], chosen: str) -> list[FreeDay]:
+    """Free times by day and room."""
+    by_day: dict[date, dict[UUID, list[Choice]]] = {}
     for one in openings:
         value = slot_value(one.room_id, one.starts_at)
-        choice = Choice(value=value, label=at.clock(one.starts_at), note=at.room_name(one.room_id),
-                        chosen=value == chosen)
-        by_day.setdefault(one.starts_at.date(), []).append(choice)
-    return [(day_in_words(on, weekday=True), choices) for on, choices in by_day.items()]
+        rooms = by_day.setdefault(one.starts_at.date(), {room.room_id: [] for room in at.rooms})
+        rooms.setdefault(one.room_id, []).append(
+            Choice(value=value, label=at.clock(one.starts_at), chosen=value == chosen))
+    return [
+        FreeDay(day=day_in_words(on, weekday=True), rooms=tuple(
+            (at.room_name(room_id), tuple(choices)) for room_id, choices in rooms.items() if choices))
+        for on, rooms in by_day.items()
+    ]
 
 
 def slot_value(room_id: UUID, starts_at: datetime) -> str:

@@ -100,9 +100,9 @@ def day_grid(at: Desk, day: ScheduledDay, names: Mapping[str, str], *, books: bo
         columns.append(Column(str(room.room_id), room.room_name, len(placed)))
         free = day.free_spans.get(room.room_id, ())
         for number, some in enumerate(placed):
-            overlapping = len(placed) > 1
+            others = [one for lane in placed for one in lane]
             lanes.append(_cells(at, quarters, some, free if number == 0 else (), day, room.room_id, names, books,
-                                overlapping, number))
+                                others, number))
     lines = tuple(
         Line(
             label=at.clock(quarter), told=quarter.minute % 30 == 0, hour=quarter.minute == 0,
@@ -136,6 +136,12 @@ def _lanes(some: Sequence[day_sheet.Appointment]) -> list[list[day_sheet.Appoint
     return lanes
 
 
+def _meet(one: day_sheet.Appointment, other: day_sheet.Appointment) -> bool:
+    """Whether two bookings need the room at once; who did not come no longer does."""
+    apart = one.appointment_id == other.appointment_id or "no_show" in (one.status, other.status)
+    return not apart and one.starts_at < other.ends_at and other.starts_at < one.ends_at
+
+
 def _floor(moment: datetime) -> datetime:
     utc = moment.astimezone(UTC).replace(second=0, microsecond=0)
     return utc - timedelta(minutes=utc.minute % 15)
@@ -148,7 +154,8 @@ def _ceiling(moment: datetime) -> datetime:
 
 def _cells(
     at: Desk, quarters: Sequence[datetime], some: Sequence[day_sheet.Appointment], free: Sequence[Interval],
-    day: ScheduledDay, room_id: UUID, names: Mapping[str, str], books: bool, overlapping: bool, lane: int,
+    day: ScheduledDay, room_id: UUID, names: Mapping[str, str], books: bool,
+    others: Sequence[day_sheet.Appointment], lane: int,
 ) -> dict[int, Block]:
     """Blocks by the row in which they begin."""
     cells: dict[int, Block] = {}
@@ -167,7 +174,7 @@ def _cells(
         rows, (state, which) = index - begin, states[begin]
         if state == "booked":
             one = next(each for each in some if each.appointment_id == which)
-            said = booked_of(at, one, names, overbooked=overlapping)
+            said = booked_of(at, one, names, overbooked=any(_meet(one, other) for other in others))
             cells[begin] = Block(state=state, rows=rows, booked=said)
         else:
             label = at.clock(quarters[begin]) if state == "free" else ""

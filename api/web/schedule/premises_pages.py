@@ -25,6 +25,8 @@ from services.scheduling import stranded_bookings
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 AHEAD = timedelta(days=120)
+USUAL_SPANS, MOST_SPANS = 2, 6
+"""Of a day in the form: before and after a break; more where a day has more already."""
 WHY = {"closure": "closed then", "outside_hours": "outside opening hours", "room_retired": "the room is gone"}
 
 
@@ -64,7 +66,7 @@ def set_hours(clinic_id: UUID) -> AnyResponse:
         on = choosing.day_of(request.form.get("effective_from"), at.today)
         week = clinic.hours_on(at.here, on)
         spans = _spans()
-        prime = tuple(one for one in (week.prime if week is not None else ()) if _inside(one, spans))
+        prime = tuple(part for one in (week.prime if week is not None else ()) for part in _inside(one, spans))
         at.act(at.clinic_id, clinic.SetOpeningHours, effective_from=on, hours=spans, prime=prime)
 
     return _done(clinic_id, "hours", changed)
@@ -94,28 +96,33 @@ def _done(clinic_id: UUID, word: str, act: Callable[[Desk], Any]) -> AnyResponse
 
 
 def _spans() -> tuple[clinic.OpeningSpan, ...]:
-    """Of the form: one span a day, an empty day is closed. Raises FormSlip."""
+    """Of the form, up to MOST_SPANS a day; an empty day is closed. Raises FormSlip."""
     found = []
     for number, name in enumerate(WEEKDAYS, 1):
-        opens, closes = request.form.get(f"opens-{number}", ""), request.form.get(f"closes-{number}", "")
-        if not opens and not closes:
-            continue
-        try:
-            found.append(clinic.OpeningSpan(
-                weekday=number, opens=time.fromisoformat(opens), closes=time.fromisoformat(closes)))
-        except ValueError as error:
-            raise FormSlip(f"{name}: give both times, or none.", pointer=f"/opens-{number}") from error
+        for which in range(1, MOST_SPANS + 1):
+            field = f"{number}-{which}"
+            opens, closes = request.form.get(f"opens-{field}", ""), request.form.get(f"closes-{field}", "")
+            if not opens and not closes:
+                continue
+            try:
+                found.append(clinic.OpeningSpan(
+                    weekday=number, opens=time.fromisoformat(opens), closes=time.fromisoformat(closes)))
+            except ValueError as error:
+                raise FormSlip(f"{name}: give both times, or none.", pointer=f"/opens-{field}") from error
     if not found:
-        raise FormSlip("Give at least one open day. To close for a while, declare a closure.", pointer="/opens-1")
+        raise FormSlip("Give at least one open day. To close for a while, declare a closure.", pointer="/opens-1-1")
     return tuple(found)
 
 
-def _inside(prime: clinic.OpeningSpan, spans: tuple[clinic.OpeningSpan, ...]) -> bool:
-    return any(
-        one.weekday == prime.weekday and one.opens <= prime.opens
-        and (one.closes == time(0) or prime.closes <= one.closes)
-        for one in spans
-    )
+def _inside(prime: clinic.OpeningSpan, spans: tuple[clinic.OpeningSpan, ...]) -> list[clinic.OpeningSpan]:
+    """What of a span of prime time is open still."""
+    found = []
+    for one in spans:
+        opens = max(one.opens, prime.opens)
+        closes = min((one.closes, prime.closes), key=lambda end: (end == time(0), end))  # 00:00 ends the day
+        if one.weekday == prime.weekday and (opens < closes or closes == time(0)):
+            found.append(clinic.OpeningSpan(weekday=one.weekday, opens=opens, closes=closes))
+    return found
 
 
 def _page(at: Desk, problem: str = "", status: int = 200) -> Response:
@@ -132,12 +139,29 @@ def _page(at: Desk, problem: str = "", status: int = 200) -> Response:
         day=at.today, problem=problem, key=new_key, manages=manages,
         stranded=[(booked_of(at, one.appointment, names), day_in_words(one.local_date, weekday=True), WHY[one.why])
                   for one in stranded],
-        closures=closures, reasons=CLOSURE, given=request.values, weekdays=WEEKDAYS, weeks=_weeks(at),
-        current=clinic.hours_on(at.here, at.today), tomorrow=at.today + timedelta(days=1),
+        closures=closures, reasons=CLOSURE, given=request.values, weeks=_weeks(at),
+        week=_week_form(at), tomorrow=at.today + timedelta(days=1),
         day_after=at.today + timedelta(days=2),
         feeds=[(one, address_of(at.clinic_id, one.feed_id)) for one in at.here.feeds if not one.closed]
         if manages else [], root=request.url_root.rstrip("/"),
     )
+
+
+def _week_form(at: Desk) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    """The fields of another week, filled as the form was sent, else as it is today:
+    (weekday, [(name of the field, opens, closes)])."""
+    now = clinic.hours_on(at.here, at.today)
+    sent = request.form
+    days = []
+    for number, name in enumerate(WEEKDAYS, 1):
+        spans = [span for span in (now.hours if now is not None else ()) if span.weekday == number]
+        fields = []
+        for which in range(1, max(USUAL_SPANS, len(spans)) + 1):
+            span, field = (spans[which - 1] if which <= len(spans) else None), f"{number}-{which}"
+            opens, closes = (f"{span.opens:%H:%M}", f"{span.closes:%H:%M}") if span is not None else ("", "")
+            fields.append((field, sent.get(f"opens-{field}", opens), sent.get(f"closes-{field}", closes)))
+        days.append((name, fields))
+    return days
 
 
 def _weeks(at: Desk) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -78,7 +78,7 @@ def day(clinic_id: UUID, local_date: date) -> Response:
     ]
     return show(
         "day", at, title=day_in_words(local_date, weekday=True), day=local_date,
-        lede=f"{at.name}, {zone_in_words(at, local_date)}", local_date=local_date,
+        lede=f"{at.name}, {zone_in_words(at, local_date, local_date)}", local_date=local_date,
         grid=day_grid(at, found, names, books=books), gone=gone, elsewhere=elsewhere, books=books,
         closures=_closures(at, found), following=_following(at, found), earlier=local_date - timedelta(days=1),
         later=local_date + timedelta(days=1),
@@ -95,8 +95,8 @@ def week(clinic_id: UUID, local_date: date) -> Response:
     lines = [(room, [_week_cell(at, room, each, names) for each in days]) for room in at.rooms]
     return show(
         "week", at, title=period(first, days[-1].local_date), day=first,
-        lede=f"{at.name}, {zone_in_words(at, first)}", days=days, lines=lines, earlier=first - timedelta(days=7),
-        later=first + timedelta(days=7),
+        lede=f"{at.name}, {zone_in_words(at, first, days[-1].local_date)}", days=days, lines=lines,
+        earlier=first - timedelta(days=7), later=first + timedelta(days=7),
     )
 
 
@@ -125,7 +125,8 @@ def _closures(at: Desk, day: ScheduledDay) -> list[tuple[str, str]]:
     """(which room or the clinic, when) of the closures that touch the day."""
     return [
         (at.room_name(one.room_id) if one.room_id else "The clinic",
-         at.span(max(one.starts_at, day.starts), min(one.ends_at, day.ends)))
+         "all day" if one.starts_at <= day.starts and day.ends <= one.ends_at
+         else at.span(max(one.starts_at, day.starts), min(one.ends_at, day.ends)))
         for one in at.here.closures if not one.lifted and one.starts_at < day.ends and day.starts < one.ends_at
     ]  # fmt: skip
 
@@ -135,10 +136,14 @@ def monday(day: date) -> date:
     return day - timedelta(days=day.isoweekday() - 1)
 
 
-def zone_in_words(at: Desk, day: date) -> str:
-    """The zone's name, and its offset that day (both, where it changes)."""
-    noon = clinic.instant(day, time(12), at.zone).astimezone(at.zone)
-    return f"times in {at.here.timezone} ({noon:%Z}, UTC{noon:%z})"
+def zone_in_words(at: Desk, first: date, last: date) -> str:
+    """The zone's name, and its offset on those days: both, where the clocks change."""
+    begin, end = (clinic.instant(day, clock, at.zone).astimezone(at.zone)
+                  for day, clock in ((first, time(0)), (last, time(23, 59))))
+    said = f"{end:%Z}, UTC{end:%z}"
+    if begin.utcoffset() != end.utcoffset():
+        said = f"{begin:%Z}, UTC{begin:%z}, then {said}: the clocks change"
+    return f"times in {at.here.timezone} ({said})"
 
 
 def tabs(at: Desk, page: str, day: date) -> list[tuple[str, str, bool]]:
