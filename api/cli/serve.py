@@ -109,7 +109,8 @@ class Supervisor:
         until = time.monotonic() + READY_WITHIN_S
         while not self._stopping.is_set() and self._server.poll() is None and time.monotonic() < until:
             with suppress(OSError), urllib.request.urlopen(f"{url}/healthz/live", timeout=2):  # noqa: S310  our own
-                self._note(f"\nAnodyne serves at {url}   (API documentation: {url}/docs; stop with Ctrl-C)")
+                more = f"sign in there; API documentation: {url}/docs; stop with Ctrl-C"
+                self._note(f"\nAnodyne serves at {url}   ({more})")
                 return
             time.sleep(0.1)
 

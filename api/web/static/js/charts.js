@@ -21,7 +21,7 @@
     const series = [1, 2, 3, 4, 5, 6].map((at) => token("series-" + at));
     const small = { labelFont: font, titleFont: font, labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500 };
     return {
-      background: "transparent", font, aria: false, padding: { left: 0, right: 4, top: 4, bottom: 0 },
+      background: "transparent", font, aria: false, padding: { left: 0, right: 4, top: 4, bottom: 6 },
       view: { stroke: null }, range: { category: series },
       axis: { ...small, labelColor: token("ink-3"), titleColor: token("ink-3"), gridColor: token("grid"),
               domainColor: token("rule-2"), tickColor: token("rule-2"), labelPadding: 6, tickSize: 4 },
