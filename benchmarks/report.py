@@ -65,7 +65,7 @@ def _kept() -> dict[str, Any]:
     return dict(json.loads(KEPT.read_text())) if KEPT.exists() else {}
 
 
-ORDER = ("append", "rebuild", "tail", "growth", "http", "pages")
+ORDER = ("append", "rebuild", "tail", "growth", "dashboards", "http", "pages")
 
 HEAD = """# Performance
 

@@ -5,6 +5,9 @@ Drawing thousands of samples only estimates that; and a dashboard of 60 groups o
 hundreds of millions of patients. Here the two probabilities are computed, by the saddlepoint approximation to the
 bootstrap's distribution (Davison and Hinkley 1988; Lugannani and Rice 1980, in Barndorff-Nielsen's r* form): a
 resample's share is at most x when the sum of (successes - x * trials) over the drawn patients is at most 0.
+
+Few patients make a lumpy distribution, which a smooth approximation misses: theirs is computed outright, every pair of
+sums with its probability.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 TAIL = 0.025
+OUTRIGHT = 8_000
+"""Up to so many possible pairs of sums are computed outright."""
+
 _NEWTON, _STEPS = 40, 40
 
 
@@ -32,10 +38,39 @@ def clustered_intervals(groups: Sequence[Counts]) -> list[list[Interval | None]]
     asked = [(place, share) for place, own in enumerate(groups) if len(own) > 1 for share in range(own.shape[1] - 1)]
     if not asked:
         return found
-    limits = _limits([groups[place][:, [share, -1]] for place, share in asked])
-    for (place, share), (low, high) in zip(asked, limits.tolist(), strict=True):
-        found[place][share] = (low, high)
+    many = []
+    for place, share in asked:
+        own = groups[place][:, [share, -1]]
+        if _sums(own) <= OUTRIGHT:
+            found[place][share] = _outright(own)
+        else:
+            many.append((place, share, own))
+    if many:
+        limits = _limits([own for _, _, own in many])
+        for (place, share, _), (low, high) in zip(many, limits.tolist(), strict=True):
+            found[place][share] = (low, high)
     return found
+
+
+def _sums(patients: Counts) -> int:
+    """How many pairs of sums a resample may have, at most."""
+    n, (hits, trials) = len(patients), patients.max(0).tolist()
+    return int((n * hits + 1) * (n * trials + 1))
+
+
+def _outright(patients: Counts) -> Interval:
+    """The limits by the distribution itself: the n-th power of one draw's generating function in both counts."""
+    n, (hits, trials) = len(patients), patients.max(0).tolist()
+    shape = (n * hits + 1, n * trials + 1)
+    one = np.zeros(shape)
+    np.add.at(one, (patients[:, 0], patients[:, 1]), 1 / n)
+    mass = np.fft.irfft2(np.fft.rfft2(one) ** n, shape)
+    hit, of = np.nonzero(mass > 1e-12)
+    shares, mass = hit / of, mass[hit, of]
+    order = np.argsort(shares, kind="stable")
+    reached = np.cumsum(mass[order]) / mass.sum()
+    low, high = np.searchsorted(reached, (TAIL, 1 - TAIL))
+    return float(shares[order][low]), float(shares[order][high])
 
 
 def _limits(patients: Sequence[Counts]) -> Floats:

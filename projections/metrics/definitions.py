@@ -159,8 +159,8 @@ RELIEF = (
     _of("responders_28d_50", "Responders 28 days after the series, substantial", "share",
         "As the moderate rate, with a fall of at least 50 %.", "fall >= 50 % / patients with such a score"),
     _of("responders_infusion_30", "Infusions followed by moderate relief", "share",
-        "Secondary, per infusion: the percentile interval of a bootstrap that draws patients, computed by its "
-        "saddlepoint approximation instead of drawn. " + _LEFT_OUT,
+        "Secondary, per infusion: the percentile interval of a bootstrap that draws patients, computed instead of "
+        "drawn (outright for few patients, else by its saddlepoint approximation). " + _LEFT_OUT,
         "landmark fall >= 30 % / infusions with a landmark fall", version=2),
     _of("responders_infusion_50", "Infusions followed by substantial relief", "share",
         "As the moderate rate, with a fall of at least 50 %.",
