@@ -153,7 +153,7 @@ class Words:
     due_on: Array
     reason: Array
     because: Array
-    appointment_changed: Array
+    basis: Array
     cancelled: Bools
     fact: Array
 
@@ -237,17 +237,18 @@ def _words(facts: Facts, rows: Rows, group: Ints) -> Words:
     said = said[np.argsort(group[said], kind="stable")]
     subject, due, reason = rows["subject"][said], rows["until_date"][said], rows["reason"][said]
     by_booster = np.argsort(subject, kind="stable")
-    due_known, first_reason = due.copy(), reason.copy()
+    due_known, first_reason, first_basis = due.copy(), reason.copy(), rows["plan"][said]
     carried = due[by_booster]
     start = np.maximum.accumulate(np.where(begins(subject[by_booster]), np.arange(len(said)), 0)) if len(said) else said
     known = np.maximum.accumulate(np.where(carried != NONE, np.arange(len(said)), -1)) if len(said) else said
     due_known[by_booster] = np.where(known >= start, carried[known], NONE)
     first_reason[by_booster] = reason[by_booster][start]
+    first_basis[by_booster] = first_basis[by_booster][start]
     keep = due_known != NONE
     said = said[keep]
     return Words(
         timeline=Timeline(group[said], rows["at_us"][said]), booster=subject[keep], due_on=due_known[keep],
-        reason=reason[keep], because=first_reason[keep], appointment_changed=said,
+        reason=reason[keep], because=first_reason[keep], basis=first_basis[keep],
         cancelled=is_word(facts, rows["kind"][said], "booster_cancelled"), fact=rows["position"][said],
     )  # fmt: skip
 

@@ -33,7 +33,7 @@ _WANTED: Mapping[Table, tuple[str, ...]] = {
     t.score_facts: ("kind", "patient", "instrument", "value_milli"),
     t.follow_up_facts: ("kind", "clinic", "patient", "follow_up", "due_us", "instruments"),
     t.course_facts: (
-        "kind", "clinic", "patient", "course", "condition", "infusion", "subject", "positive", "decision", "reason",
+        "kind", "clinic", "patient", "course", "condition", "plan", "infusion", "subject", "positive", "decision", "reason",
         "infusions", "from_date", "until_date", "other_clinic",
     ),
     t.patient_facts: ("kind", "clinic", "patient", "subject", "from_date", "until_date", "failed"),

@@ -49,7 +49,7 @@ class BoosterList(msgspec.Struct, frozen=True, kw_only=True):
     """The list and its counts by status."""
 
     counts: Mapping[str, Figure]
-    rows: tuple[BoosterRow, ...]
+    rows: Sequence[BoosterRow]
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
