@@ -34,5 +34,5 @@ def report(
     """Open courses past their series, each with when its next booster is due and why."""
     cut = Cut.at(as_of, known_at)
     known = calendars(conn, clinics, cut)
-    found = Boosters(columns.facts(conn), known, cut).list()
+    found = Boosters(columns.facts(conn), known, cut).listed()
     return BoosterReport(as_of=as_of, known_at=known_at, clinics=tuple(known), boosters=found)

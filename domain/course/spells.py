@@ -76,14 +76,12 @@ def _spell(
 ) -> Spell | None:
     stopped = one.drug_stopped_at
     until = stopped + LANDMARK_UNTIL if after is None else min(stopped + LANDMARK_UNTIL, after.drug_started_at)
-    window = [score for score in scores if stopped + LANDMARK_FROM <= score.at <= until]
-    if not window or not _fell(window[-1], baseline):
+    window = [place for place, score in enumerate(scores) if stopped + LANDMARK_FROM <= score.at <= until]
+    if not window or not _fell(scores[window[-1]], baseline):
         return None
-    later = [
-        score for score in scores
-        if score.at >= window[-1].at and (after is None or score.at < after.drug_started_at)
-    ]
-    good = [score.at for score in later if _fell(score, baseline)]
+    landmark = window[-1]
+    later = [score for score in scores[landmark + 1 :] if after is None or score.at < after.drug_started_at]
+    good = [scores[landmark].at, *(score.at for score in later if _fell(score, baseline))]
     spell = Spell(infusion_id=one.infusion_id, started_at=stopped, last_good_at=good[-1])
     for first, second in pairwise(later):
         if not _fell(first, baseline) and not _fell(second, baseline):

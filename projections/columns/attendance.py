@@ -167,8 +167,9 @@ def third_next_available(
     """By clinic, days until the third free slot of `minutes` within `ahead`; None when there are fewer."""
     spans = {clinic: period_span(known[clinic].timezone, period) for clinic, period in ahead.items()}
     low, high = min(one[0] for one in spans.values()), max(one[1] for one in spans.values())
-    number = np.full(len(facts.codes("clinic").names) + 1, -1, dtype=np.int64)
-    number[[facts.codes("clinic").of(clinic) for clinic in known]] = np.arange(len(known))
+    number = facts.codes("clinic").column(-1)
+    for place, name in enumerate(known):
+        number[facts.codes("clinic").of(name)] = place
     standing = slots.where((slots.left < 0) & (number[slots.clinic] >= 0))
     keys = RoomAxis.keys(number[standing.clinic], standing.room)
     axis = RoomAxis(facts.codes("room"), list(known.values()), [keys], low - DAY, high + DAY)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from projections.columns.codes import Codes, Ints
+from projections.columns.codes import Ints, Known
 from projections.columns.opening import room_open
 from projections.columns.spans import NOTHING, Spans
 from projections.columns.table import Array
@@ -20,12 +20,16 @@ class RoomAxis:
     """The rooms in service at these clinics and those of `keys`; moments lie within [low, high)."""
 
     def __init__(
-        self, names: Codes, calendars: Sequence[ClinicCalendar], keys: Sequence[Array], low: int, high: int
+        self, names: Known, calendars: Sequence[ClinicCalendar], keys: Sequence[Array], low: int, high: int
     ) -> None:
         self._names, self._calendars = names, calendars
         self._base, self._width = low, high - low
+        unseen = {room.room: 0 for one in calendars for room in one.rooms if names.of(room.room) < 0}
+        self._unseen = tuple(unseen)
+        """Rooms that no fact names yet, with codes behind the others'."""
+        unseen.update({room: len(names) + place for place, room in enumerate(unseen)})
         served = [
-            number << _ROOMS | names[room.room] + 1
+            number << _ROOMS | unseen.get(room.room, names.of(room.room)) + 1
             for number, one in enumerate(calendars) for room in one.rooms
         ]  # fmt: skip
         self._keys = np.unique(np.concatenate((*keys, np.array(served, dtype=np.int64))))
@@ -36,6 +40,10 @@ class RoomAxis:
     def keys(clinic: Ints, room: Array) -> Ints:
         """What a room is known by before it is placed."""
         return clinic << _ROOMS | (room.astype(np.int64) + 1)
+
+    def _name(self, code: int) -> str:
+        seen = len(self._names)
+        return self._names.name(code) if code < seen else self._unseen[code - seen]
 
     def places(self, keys: Ints) -> Ints:
         """The rooms' numbers on the axis."""
@@ -80,7 +88,7 @@ class RoomAxis:
         always = {one.room for one in calendar.rooms if one.from_us <= first and one.until_us >= last} - closed
         parts, simple = [], []
         for place in rooms:
-            name = self._names.name(int(self._keys[place] & (1 << _ROOMS) - 1) - 1)
+            name = self._name(int(self._keys[place] & (1 << _ROOMS) - 1) - 1)
             if name in always:
                 simple.append(place)
             else:

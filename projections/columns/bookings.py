@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from projections.columns.codes import NONE, Bools, Codes, Ints
+from projections.columns.codes import NONE, Bools, Ints, Known
 from projections.columns.groups import coming_after, cut, is_word, pick, standing_before, whole
 from projections.columns.store import Facts
 from projections.columns.table import Array, Rows
@@ -66,7 +66,7 @@ def load_slots(facts: Facts, clinics: Collection[str], span: Span, at: Cut) -> S
     table = facts.of(appointment_facts)
     here = facts.codes("clinic").marked(clinics)
     low, high = span[0] - DAY, span[1]
-    size = len(facts.codes("appointment").names) + 1
+    size = len(facts.codes("appointment")) + 1
     member = np.zeros(size, dtype=bool)
     candidates = np.zeros(size, dtype=bool)
     for column in ("starts_us", "was_starts_us"):
@@ -149,14 +149,14 @@ def _one_by_one(facts: Facts, rows: Rows, came: Bools) -> Slots:
     return _of_slots(facts, slots(plain, arrived))
 
 
-def _text(codes: Codes, code: int) -> str | None:
+def _text(codes: Known, code: int) -> str | None:
     return codes.name(int(code)) if code >= 0 else None
 
 
 def _of_slots(facts: Facts, found: list[Slot]) -> Slots:
     def codes(domain: str, field: str) -> Array:
         known = facts.codes(domain)
-        return np.array([known.get(getattr(one, field) or None, -1) for one in found], dtype=np.int32)
+        return np.array([known.of(text) if (text := getattr(one, field)) else -1 for one in found], dtype=np.int32)
 
     def moments(field: str) -> Array:
         values = [getattr(one, field) for one in found]

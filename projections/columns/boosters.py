@@ -53,10 +53,10 @@ class Boosters:
         self._here = facts.codes("clinic").marked(list(known))
         self._survivor = survivors(facts, at)
         self._given: Infusions = load_infusions(facts, self._survivor, self._patients(), at)
-        member = members(self._given.course, len(facts.codes("course").names))
+        member = members(self._given.course, len(facts.codes("course")))
         rows = whole(facts.of(course_facts), "course", member, at)
         self._courses: Courses = load_courses(facts, rows, self._survivor)
-        self._today = np.full(len(facts.codes("clinic").names) + 1, at.as_of_us // DAY + UNIX_DAY)
+        self._today = facts.codes("clinic").column(at.as_of_us // DAY + UNIX_DAY)
         for clinic, calendar in known.items():
             today = local_date(calendar.timezone, at.as_of_us).toordinal()
             self._today[facts.codes("clinic").of(clinic)] = today
@@ -73,7 +73,7 @@ class Boosters:
         steps = facts.of(course_facts).between(0, at.as_of_us + 1)
         steps = cut(steps.where(is_word(facts, steps["kind"], "closed", "transferred")), at)
         moved = is_word(facts, steps["kind"], "transferred")
-        closed = members(steps["course"][~moved], len(facts.codes("course").names))
+        closed = members(steps["course"][~moved], len(facts.codes("course")))
         came = steps["patient"][moved & self._here[steps["other_clinic"]]]
         found = np.concatenate((recent["patient"][~closed[recent["course"]]], came))
         return found[found >= 0]
@@ -183,7 +183,7 @@ class Boosters:
         facts, at = self._facts, self._at
         rows = facts.of(appointment_facts).between(at.as_of_us - LOOK_BACK, at.as_of_us + 1)
         rows = cut(rows.where(everyone_of(self._survivor, self._patient)[rows["patient"]]), at)
-        slots = folded(facts, rows, np.zeros(len(facts.codes("appointment").names) + 1, dtype=bool))
+        slots = folded(facts, rows, np.zeros(len(facts.codes("appointment")) + 1, dtype=bool))
         patient, size = self._survivor[slots.patient], len(self._survivor)
         ahead, taken = np.full(size, FOREVER), np.full(size, NONE)
         stands = (slots.left < 0) & (slots.starts_us > at.as_of_us) & is_word(facts, slots.visit_kind, "booster")
@@ -205,7 +205,7 @@ class Boosters:
                 days[mine] = clock(calendar.timezone, int(moments.min()), int(moments.max())).day(moments) + UNIX_DAY
         return days
 
-    def list(self) -> BoosterList:
+    def listed(self) -> BoosterList:
         """The list, most overdue first, with counts."""
         spells = self._spells()
         due = np.where(self._said.word >= 0, self._said.due_on, self._computed(spells))

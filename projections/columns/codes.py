@@ -17,9 +17,12 @@ NONE = -(2**62)
 FOREVER = 2**62
 """`known_to` of a row that stands."""
 
+OWN_WORDS = ("screening", "not_suitable", "no_response", "nrs", "relief_percent")
+"""Words that reports say of themselves, whether or not a row does."""
+
 
 class Codes(dict[str | None, int]):
-    """A domain's codes. Only ever grows, so that readers need no lock; null has the code -1."""
+    """A domain's codes. Only ever grows, by one thread at a time; readers look through a `Known`."""
 
     def __init__(self) -> None:
         super().__init__({None: -1})
@@ -27,22 +30,45 @@ class Codes(dict[str | None, int]):
 
     def __missing__(self, name: str | None) -> int:
         assert name is not None
-        code = self[name] = len(self.names)
+        code = len(self.names)
         self.names.append(name)
+        self[name] = code
         return code
 
+
+class Known:
+    """A domain's codes as they stood when a report began, whatever other threads add meanwhile.
+
+    All arrays by code that one report makes are thus of one length.
+    """
+
+    __slots__ = ("_codes", "_names", "_size")
+
+    def __init__(self, codes: Codes) -> None:
+        self._codes = codes
+        self._names = codes.names
+        self._size = len(codes.names)
+
+    def __len__(self) -> int:
+        return self._size
+
     def of(self, name: str) -> int:
-        """The code of a name; -2, which no row has, of one that never appeared."""
-        return self.get(name, -2)
+        """The code of a name; -2, which no row has, of one that had not appeared (a clinic newly opened)."""
+        code = self._codes.get(name, -2)
+        return code if code < self._size else -2
 
     def name(self, code: int) -> str:
         """The name; empty for null."""
-        return self.names[code] if code >= 0 else ""
+        return self._names[code] if code >= 0 else ""
+
+    def column(self, value: int) -> Ints:
+        """An array by code, with a place of its own for what never appeared (-2) and for null (-1)."""
+        return np.full(self._size + 2, value, dtype=np.int64)
 
     def marked(self, names: Collection[str]) -> Bools:
         """By code whether it is one of `names`; the last place answers for null: no."""
-        marks = np.zeros(len(self.names) + 1, dtype=bool)
-        marks[[code for name in names if (code := self.get(name, -1)) >= 0]] = True
+        marks = np.zeros(self._size + 1, dtype=bool)
+        marks[[code for name in names if (code := self.of(name)) >= 0]] = True
         return marks
 
 

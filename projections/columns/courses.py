@@ -56,7 +56,7 @@ def load_infusions(facts: Facts, survivor: Ints, patients: Array, at: Cut) -> In
     order = np.lexsort((rows["position"], rows["started_us"], patient))
     rows, patient = rows.where(order), patient[order]
     started, course, purpose = rows["started_us"], rows["course"], rows["purpose"]
-    key = np.where(course >= 0, course, len(facts.codes("course").names) + rows["infusion"].astype(np.int64))
+    key = np.where(course >= 0, course, len(facts.codes("course")) + rows["infusion"].astype(np.int64))
     _, group = np.unique(np.stack((patient, key)), axis=1, return_inverse=True)
     group = group.reshape(-1)
     by_course = np.argsort(group, kind="stable")
@@ -166,7 +166,7 @@ class Words:
 
 def load_courses(facts: Facts, rows: Rows, survivor: Ints) -> Courses:
     """Courses from the rows of `course_facts` (cut, in order of time)."""
-    size = len(facts.codes("course").names) + 1
+    size = len(facts.codes("course")) + 1
     codes, group = compact(rows["course"], size)
     count, kind, at_us = len(codes), rows["kind"], rows["at_us"]
 
@@ -184,7 +184,7 @@ def load_courses(facts: Facts, rows: Rows, survivor: Ints) -> Courses:
     left_course = np.concatenate((group[away], died))
     left_us = np.concatenate((at_us[away], at_us[closed[died]]))
     order = np.lexsort((left_us, left_course))
-    gated = np.full(len(facts.codes("infusion").names) + 1, -1, dtype=np.int64)
+    gated = np.full(len(facts.codes("infusion")) + 1, -1, dtype=np.int64)
     gates = np.flatnonzero(of("gate"))
     gated[rows["infusion"][gates]] = rows["course"][gates]
     gated[-1] = -1
@@ -213,7 +213,7 @@ def _plans(facts: Facts, rows: Rows, group: Ints) -> Plans:
     planned = np.flatnonzero(is_word(facts, rows["kind"], "series_planned"))
     planned = planned[np.argsort(group[planned], kind="stable")]
     revised = np.flatnonzero(is_word(facts, rows["kind"], "series_revised"))
-    size = len(facts.codes("subject").names) + 1
+    size = len(facts.codes("subject")) + 1
     subject = rows["subject"]
     latest = np.full(size, -1, dtype=np.int64)
     latest[subject[revised]] = revised

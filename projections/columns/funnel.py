@@ -91,10 +91,10 @@ class _Referrals:
         """Every ending, patient by patient in order: (patient, moment, reason, its place in `_lifting`)."""
         facts, words = self._facts, self._facts.codes("word")
         chosen = (
-            (patients, is_word(facts, patients["kind"], "screening") & (patients["failed"] > 0), words["screening"]),
+            (patients, is_word(facts, patients["kind"], "screening") & (patients["failed"] > 0), words.of("screening")),
             (courses, is_word(facts, courses["kind"], "consultation")
-             & is_word(facts, courses["decision"], "not_suitable"), words["not_suitable"]),
-            (courses, is_word(facts, courses["kind"], "gate") & ~_passed(facts, courses), words["no_response"]),
+             & is_word(facts, courses["decision"], "not_suitable"), words.of("not_suitable")),
+            (courses, is_word(facts, courses["kind"], "gate") & ~_passed(facts, courses), words.of("no_response")),
             (courses, is_word(facts, courses["kind"], "closed"), None),
         )  # fmt: skip
         patient = np.concatenate([self._survivor[rows["patient"][some]] for rows, some, _ in chosen])
@@ -104,7 +104,7 @@ class _Referrals:
             for rows, some, reason in chosen
         ])  # fmt: skip
         kind = np.repeat(np.arange(len(chosen)), [int(some.sum()) for _, some, _ in chosen])
-        spelt = np.argsort(np.argsort([*words.names, ""], kind="stable"), kind="stable")[why]
+        spelt = np.argsort(np.argsort([*map(words.name, range(len(words))), ""], kind="stable"), kind="stable")[why]
         order = np.lexsort((spelt, _SPELT[kind], us, patient))
         return patient[order], us[order], why[order], kind[order]
 

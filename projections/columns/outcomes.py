@@ -42,7 +42,7 @@ class OutcomeColumns:
         self.here: Ints = np.flatnonzero(self.within.has(self.given.clinic, self.given.started_us))
         """Places of the period's infusions."""
         wanted = np.concatenate((self.given.course[self.here], steps["course"]))
-        rows = whole(facts.of(course_facts), "course", members(wanted, len(facts.codes("course").names)), at)
+        rows = whole(facts.of(course_facts), "course", members(wanted, len(facts.codes("course"))), at)
         self.courses: Courses = load_courses(facts, rows, self.survivor)
         self._patients = patients
         self.prompts = self._prompts_due()
@@ -84,7 +84,7 @@ class OutcomeColumns:
         near = np.flatnonzero((due_us >= self.span[0]) & (due_us < self.span[1]))
         due = cut(Rows(table.columns, near), self.at)
         due = due.where(self.clinics[due["clinic"]])
-        return whole(table, "follow_up", members(due["follow_up"], len(self.facts.codes("follow_up").names)), self.at)
+        return whole(table, "follow_up", members(due["follow_up"], len(self.facts.codes("follow_up"))), self.at)
 
     # --- local days --------------------------------------------------------------------------------
 
@@ -99,8 +99,7 @@ class OutcomeColumns:
 
     def _today(self) -> Array:
         """By code of a clinic, as_of's local day."""
-        size = len(self.facts.codes("clinic").names) + 1
-        today = np.full(size, self.as_of_us // DAY + UNIX_DAY)
+        today = self.facts.codes("clinic").column(self.as_of_us // DAY + UNIX_DAY)
         for name, calendar in self.known.items():
             code = self.facts.codes("clinic").of(name)
             today[code] = local_date(calendar.timezone, self.as_of_us).toordinal()
@@ -119,7 +118,7 @@ class OutcomeColumns:
     def at_gate(self) -> Reliefs:
         """The infusion that each patient's last gate of the period assessed."""
         gates = self.gates_of_period()
-        place = np.full(len(self.facts.codes("infusion").names) + 1, -1, dtype=np.int64)
+        place = np.full(len(self.facts.codes("infusion")) + 1, -1, dtype=np.int64)
         place[self.given.infusion] = np.arange(len(self.given))
         place[-1] = -1
         assessed = place[self.courses.gate.infusion[gates]]
@@ -156,7 +155,7 @@ class OutcomeColumns:
         rows = rows.where(words & everyone_of(self.survivor, self._patients)[rows["patient"]])
         rows = cut(rows, self.at)
         ends = is_word(self.facts, rows["kind"], "adjunct_ended")
-        until = np.full(len(self.facts.codes("subject").names) + 1, FOREVER)
+        until = np.full(len(self.facts.codes("subject")) + 1, FOREVER)
         until[rows["subject"][ends]] = rows["until_date"][ends]
         starts = rows.where(~ends)
         patient = self.survivor[starts["patient"]]

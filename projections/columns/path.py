@@ -157,11 +157,11 @@ class PathFigures:
         facts, at, plans = self._facts, self._found.at, self._courses.plan
         if not len(chosen):
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-        concerned = members(self._courses.course[plans.course[chosen]], len(facts.codes("course").names))
+        concerned = members(self._courses.course[plans.course[chosen]], len(facts.codes("course")))
         patients = self._courses.patient[plans.course[chosen]]
         rows = facts.of(appointment_facts).between(0, at.as_of_us + 1)
         rows = cut(rows.where(everyone_of(self._found.survivor, patients)[rows["patient"]]), at)
-        size = len(facts.codes("appointment").names)
+        size = len(facts.codes("appointment"))
         booked = folded(facts, rows, np.zeros(size + 1, dtype=bool))
         own = booked.where(concerned[booked.course])
         clinics = is_word(facts, own.left, "cancelled") & is_word(facts, own.asked_by, "clinic")
@@ -176,7 +176,7 @@ class PathFigures:
         table = facts.of(visit_facts)
         arrived = whole(table, "appointment", appointments, at)
         arrived = arrived.where(is_word(facts, arrived["kind"], "arrived") & (arrived["course"] >= 0))
-        size = len(facts.codes("infusion").names)
+        size = len(facts.codes("infusion"))
         course = np.full(size + 1, -1, dtype=np.int64)
         course[arrived["infusion"]] = arrived["course"]
         ended = whole(table, "infusion", members(arrived["infusion"], size), at)
@@ -256,7 +256,7 @@ class PathFigures:
     def follow_up(self) -> Figure:
         """Prompts due in the period, answered or not: by a score of one of its instruments, while it was open."""
         facts, rows = self._facts, self._found.prompts
-        _, group = compact(rows["follow_up"], len(facts.codes("follow_up").names) + 1)
+        _, group = compact(rows["follow_up"], len(facts.codes("follow_up")) + 1)
         count = int(group.max(initial=-1)) + 1
         due = first(group, is_word(facts, rows["kind"], "due"), count)
         over = pick(rows["at_us"], first(group, is_word(facts, rows["kind"], "superseded"), count))
@@ -283,8 +283,8 @@ class PathFigures:
         facts, scores = self._facts, self._found.scores
         words = facts.codes("word")
         asked_as = np.where(
-            is_word(facts, scores["kind"], "pain"), words["nrs"],
-            np.where(is_word(facts, scores["kind"], "relief"), words["relief_percent"], scores["instrument"]),
+            is_word(facts, scores["kind"], "pain"), words.of("nrs"),
+            np.where(is_word(facts, scores["kind"], "relief"), words.of("relief_percent"), scores["instrument"]),
         )  # fmt: skip
         wanted: dict[int, list[int]] = {}
         for code in np.unique(instruments).tolist():

@@ -19,7 +19,7 @@ def survivors(facts: Facts, at: Cut) -> Ints:
     Two records are one patient from the merge's position on, whatever moment is asked about.
     """
     names = facts.codes("patient")
-    found = np.append(np.arange(len(names.names)), -1)
+    found = np.append(np.arange(len(names)), -1)
     rows = facts.of(patient_facts).every()
     rows = cut(rows.where(is_word(facts, rows["kind"], "merged", "unmerged")), Cut(EVER, at.known_at))
     if not len(rows):
@@ -35,7 +35,8 @@ def survivors(facts: Facts, at: Cut) -> Ints:
     for patient in merges.everyone():
         code = names.of(patient)
         if code >= 0:
-            found[code] = names.get(merges.of(patient), code)
+            survivor = names.of(merges.of(patient))
+            found[code] = survivor if survivor >= 0 else code
     return found
 
 

@@ -51,7 +51,7 @@ class RoomTime:
     ) -> None:  # fmt: skip
         self._facts, self._period, self._as_of_us = facts, period, as_of_us
         self.clinics = [self._clinic(number, calendar) for number, calendar in enumerate(known.values())]
-        self._number = np.full(len(facts.codes("clinic").names) + 1, -1, dtype=np.int64)
+        self._number = facts.codes("clinic").column(-1)
         for one in self.clinics:
             self._number[facts.codes("clinic").of(one.calendar.clinic)] = one.number
         self.clinic_of_visit = self._number[visits.clinic]

@@ -69,8 +69,7 @@ class InPeriod:
     """The period of each clinic's own days, by code of the clinic."""
 
     def __init__(self, facts: Facts, known: Mapping[str, ClinicCalendar], period: Period) -> None:
-        size = len(facts.codes("clinic").names) + 1
-        self.low, self.high = np.full(size, FOREVER), np.full(size, NONE)
+        self.low, self.high = (facts.codes("clinic").column(value) for value in (FOREVER, NONE))
         for clinic, calendar in known.items():
             code = facts.codes("clinic").of(clinic)
             self.low[code], self.high[code] = period_span(calendar.timezone, period)
@@ -108,7 +107,7 @@ class SafetyFacts:
     def _own_steps(self, near: Rows) -> Rows:
         """Everything of the infusions whose drug stop lies around the period here."""
         around = near["infusion"][is_word(self._facts, near["kind"], "given")]
-        return whole(self._table, "infusion", members(around, len(self._facts.codes("infusion").names)), self._at)
+        return whole(self._table, "infusion", members(around, len(self._facts.codes("infusion"))), self._at)
 
     def _patients_here(self, own: Rows) -> Array:
         given = own.where(is_word(self._facts, own["kind"], "given"))
@@ -122,7 +121,7 @@ class SafetyFacts:
         here = self._here[rows["clinic"]] & (rows["at_us"] < self._span[1] + TOLD_WITHIN)
         self._loose_here = members(
             rows["subject"][here & self.period.has(rows["clinic"], rows["onset_us"])],
-            len(self._facts.codes("subject").names),
+            len(self._facts.codes("subject")),
         )
         patients = everyone_of(self._survivor, np.concatenate((self._patients_here(own), rows["patient"][here])))
         return rows.where(here | patients[rows["patient"]])
@@ -144,11 +143,11 @@ class SafetyFacts:
 
     def _episodes(self, own: Rows, home: Rows) -> tuple[Episodes, Episodes]:
         """Those of the period's infusions; those that belong to none, by their onset."""
-        size = len(self._facts.codes("subject").names)
+        size = len(self._facts.codes("subject"))
         steps = own["subject"][is_word(self._facts, own["kind"], "side_effect")]
         member = members(np.concatenate((steps, home["subject"])), size)
         rows = whole(self._table, "subject", member, self._at)
-        reported_here = members(own["infusion"], len(self._facts.codes("infusion").names))[rows["infusion"]]
+        reported_here = members(own["infusion"], len(self._facts.codes("infusion")))[rows["infusion"]]
         from_home = members(home["subject"], size)[rows["subject"]]
         home_report = is_word(self._facts, rows["kind"], "side_effect_from_home")
         counted_home = home_report & np.isin(rows["position"], home["position"])
@@ -160,7 +159,7 @@ class SafetyFacts:
 
     def _folded(self, rows: Rows) -> Episodes:
         facts = self._facts
-        groups, group = compact(rows["subject"], len(facts.codes("subject").names) + 1)
+        groups, group = compact(rows["subject"], len(facts.codes("subject")) + 1)
         kind, count = rows["kind"], len(groups)
         home = is_word(facts, kind, "side_effect_from_home")
         report = first(group, home | is_word(facts, kind, "side_effect"), count)
@@ -178,7 +177,7 @@ class SafetyFacts:
         report = report[known]
         onset, from_home = rows["onset_us"][report], home[report]
         infusion = np.where(from_home, self._attributed(rows["patient"][report], onset), rows["infusion"][report])
-        place = np.full(len(facts.codes("infusion").names) + 1, -1, dtype=np.int64)
+        place = np.full(len(facts.codes("infusion")) + 1, -1, dtype=np.int64)
         place[self.given.infusion[self.infusions]] = np.arange(len(self.infusions))
         place[-1] = -1
         found = Episodes(
@@ -200,6 +199,6 @@ class SafetyFacts:
     def answers(self) -> Rows:
         """What was answered of the board's alerts and orders."""
         asks = is_word(self._facts, self.board["kind"], "alert", "home_alert", "verbal_order")
-        member = members(self.board["subject"][asks], len(self._facts.codes("subject").names))
+        member = members(self.board["subject"][asks], len(self._facts.codes("subject")))
         rows = whole(self._table, "subject", member, self._at)
         return rows.where(is_word(self._facts, rows["kind"], *ANSWERS))

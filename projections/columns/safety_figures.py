@@ -95,7 +95,7 @@ class SafetyFigures:
     def endings(self) -> dict[str, Figure]:
         """Stopped early by reason, left against advice, transferred, died: shares of the infusions given."""
         ends, words = self._found.ends, self._facts.codes("word")
-        place = np.full(len(self._facts.codes("infusion").names) + 1, -1, dtype=np.int64)
+        place = np.full(len(self._facts.codes("infusion")) + 1, -1, dtype=np.int64)
         place[self._found.given.infusion[self._found.infusions]] = np.arange(len(self._fact))
         place[-1] = -1
         given = place[ends["infusion"]]
@@ -155,7 +155,7 @@ class SafetyFigures:
     def board(self) -> Board:
         """What the safety board works through."""
         rows, answers, words = self._found.board, self._found.answers(), self._facts.codes("word")
-        size = len(self._facts.codes("subject").names) + 1
+        size = len(self._facts.codes("subject")) + 1
         answered = np.full(size, 2**62)
         np.minimum.at(answered, answers["subject"], answers["at_us"])
         signed = np.zeros(size, dtype=bool)

@@ -13,9 +13,9 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, Table, inspect
 
-from projections.columns.codes import FOREVER, Codes
+from projections.columns.codes import FOREVER, Known
 from projections.columns.table import Domains, Followed, Snapshot
-from projections.engine.positions import POSITIONS, of_table_sets
+from projections.engine.positions import POSITIONS, TableSetId, of_table_sets
 from projections.facts import tables as t
 
 _WANTED: Mapping[Table, tuple[str, ...]] = {
@@ -33,8 +33,8 @@ _WANTED: Mapping[Table, tuple[str, ...]] = {
     t.score_facts: ("kind", "patient", "instrument", "value_milli"),
     t.follow_up_facts: ("kind", "clinic", "patient", "follow_up", "due_us", "instruments"),
     t.course_facts: (
-        "kind", "clinic", "patient", "course", "condition", "plan", "infusion", "subject", "positive", "decision", "reason",
-        "infusions", "from_date", "until_date", "other_clinic",
+        "kind", "clinic", "patient", "course", "condition", "plan", "infusion", "subject", "positive", "decision",
+        "reason", "infusions", "from_date", "until_date", "other_clinic",
     ),
     t.patient_facts: ("kind", "clinic", "patient", "subject", "from_date", "until_date", "failed"),
     t.safety_facts: (
@@ -44,18 +44,25 @@ _WANTED: Mapping[Table, tuple[str, ...]] = {
 }  # fmt: skip
 _SORTED_BY = {"score_facts": "patient"}
 
+ATTEMPTS = 5
+
+
+class TablesChanging(Exception):
+    """Rebuilds changed places with the live tables each time that these were read."""
+
+
 
 class Facts:
     """The columns as they stood at one moment."""
 
     def __init__(self, snapshots: Mapping[str, Snapshot], domains: Domains) -> None:
         self._snapshots = snapshots
-        self._domains = domains
+        self._domains = {name: Known(codes) for name, codes in domains.items()}
 
     def of(self, table: Table) -> Snapshot:
         return self._snapshots[table.name]
 
-    def codes(self, domain: str) -> Codes:
+    def codes(self, domain: str) -> Known:
         """The codes of a domain: clinic, patient, infusion, course, appointment, room, subject, ..., word."""
         return self._domains[domain]
 
@@ -65,33 +72,50 @@ class Facts:
 
 
 class Store:
-    """One database's columns."""
+    """One database's columns, for all threads of the process: one reads what is new, the others wait for it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._domains = Domains()
         self._followed: dict[str, Followed] = {}
-        self._generations: dict[str, int] = {}
+        self._sets: dict[str, TableSetId] = {}
         self._positions: bool | None = None
         self._facts: Facts | None = None
         self._at: dict[str, int] = {}
 
     def facts(self, conn: Connection) -> Facts:
-        """The columns, with everything that the fact tables hold."""
+        """The columns, with everything that the fact tables hold (or more, when another thread saw more already)."""
         if self._positions is None:
-            schema = _schema(conn)
-            self._positions = inspect(conn).has_table(POSITIONS.name, schema=schema)
-        generations, at = of_table_sets(conn) if self._positions else ({}, {})
-        with self._lock:
-            if self._facts is not None and self._positions and (generations, at) == (self._generations, self._at):
-                return self._facts
-            if self._generations != generations:
-                self._followed, self._domains = {}, Domains()
-            for table in _WANTED:
-                self._follow(conn, table, at.get(table.name, FOREVER if not self._positions else 0))
-            self._generations, self._at = generations, at
-            self._facts = Facts({name: one.snapshot for name, one in self._followed.items()}, self._domains)
-            return self._facts
+            self._positions = inspect(conn).has_table(POSITIONS.name, schema=_schema(conn))
+        if not self._positions:
+            with self._lock:
+                return self._refreshed(conn, {}, {table.name: FOREVER for table in _WANTED})
+        for _ in range(ATTEMPTS):
+            sets, at = of_table_sets(conn)
+            with self._lock:
+                if self._facts is not None and sets == self._sets and self._covers(at):
+                    return self._facts
+                found = self._refreshed(conn, sets, at)
+                if of_table_sets(conn)[0] == sets:
+                    return found
+                self._forget()  # a rebuild came in between two tables
+        raise TablesChanging
+
+    def _covers(self, at: Mapping[str, int]) -> bool:
+        return all(position <= self._at.get(table, 0) for table, position in at.items())
+
+    def _refreshed(self, conn: Connection, sets: dict[str, TableSetId], at: dict[str, int]) -> Facts:
+        if self._sets != sets:
+            self._forget()
+        for table in _WANTED:
+            self._follow(conn, table, at.get(table.name, 0))
+        self._sets, self._at = sets, {name: max(upto, self._at.get(name, 0)) for name, upto in at.items()}
+        self._facts = Facts({name: one.snapshot for name, one in self._followed.items()}, self._domains)
+        return self._facts
+
+    def _forget(self) -> None:
+        """Old columns go before new ones come: only reports under way still hold them."""
+        self._facts, self._followed, self._domains, self._sets, self._at = None, {}, Domains(), {}, {}
 
     def _follow(self, conn: Connection, table: Table, upto: int) -> None:
         found = self._followed.get(table.name)

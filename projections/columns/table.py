@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import BigInteger, Integer, Table
 
-from projections.columns.codes import FOREVER, NONE, Codes, Days, Ints
+from projections.columns.codes import FOREVER, NONE, OWN_WORDS, Codes, Days, Ints
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -32,6 +32,11 @@ DOMAINS = {
 
 class Domains(dict[str, Codes]):
     """The codes of every domain, shared by all tables."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for word in OWN_WORDS:
+            self["word"][word]
 
     def __missing__(self, name: str) -> Codes:
         found = self[name] = Codes()
@@ -142,25 +147,35 @@ class Followed:
 
     def follow(self, raw: Any, name: str, upto: int, mark: str) -> None:
         """Takes in what was opened and closed after `position`, up to `upto`. `mark`: how the driver binds values."""
+        before = self._size
+        try:
+            self._open(raw, name, upto, mark)
+            if before:
+                cursor = raw.cursor()
+                cursor.execute(
+                    f"SELECT position, known_from, known_to FROM {name} "  # noqa: S608
+                    f"WHERE known_to > {mark} AND known_to <= {mark} AND known_from <= {mark}",
+                    (self.position, upto, self.position),
+                )
+                self._close(cursor.fetchall(), before)
+                cursor.close()
+            self._settle(before)
+        except BaseException:
+            self._size = before  # as if nothing had been read; closing again what was closed changes nothing
+            raise
+        self.position = max(upto if upto < FOREVER else self._furthest(), self.position)
+
+    def _open(self, raw: Any, name: str, upto: int, mark: str) -> None:
         columns = ", ".join(f'"{column}"' for column in self._names)
-        cursor = raw.cursor()
+        whole = not self._size and mark == "%s"  # the first time on PostgreSQL: not all rows at once in memory
+        cursor = raw.cursor(name="columns") if whole else raw.cursor()
         cursor.execute(
             f"SELECT {columns} FROM {name} WHERE known_from > {mark} AND known_from <= {mark}",  # noqa: S608
             (self.position, upto),
         )
-        before = self._size
         while rows := cursor.fetchmany(CHUNK):
             self._add(rows, upto)
-        if before:
-            cursor.execute(
-                f"SELECT position, known_from, known_to FROM {name} "  # noqa: S608
-                f"WHERE known_to > {mark} AND known_to <= {mark} AND known_from <= {mark}",
-                (self.position, upto, self.position),
-            )
-            self._close(cursor.fetchall(), before)
         cursor.close()
-        self._settle(before)
-        self.position = max(upto if upto < FOREVER else self._furthest(), self.position)
 
     def _furthest(self) -> int:
         if not self._size:

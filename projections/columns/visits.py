@@ -81,7 +81,7 @@ def load_visits(facts: Facts, clinics: Collection[str], span: Span, at: Cut) -> 
     low, high = span[0] - LONGEST_VISIT, min(span[1] + DAY, at.as_of_us + 1)
     near = cut(table.between(low, high), at)
     concerned = near["infusion"][here[near["clinic"]]]
-    size = len(facts.codes("infusion").names) + 1
+    size = len(facts.codes("infusion")) + 1
     member = np.zeros(size, dtype=bool)
     member[concerned] = True
     member[-1] = False

@@ -195,11 +195,16 @@ def skipped(sql: Connection, name: str, version: int) -> frozenset[int]:
     return frozenset(sql.scalars(query))
 
 
-def of_table_sets(sql: Connection) -> tuple[dict[str, int], dict[str, int]]:
-    """By live table, the generation of its set and the position up to which it holds everything."""
-    generations, reached = {}, {}
-    live = select(POSITIONS.c.tables, POSITIONS.c.generation, POSITIONS.c.position).where(POSITIONS.c.slot == "live")
-    for tables, generation, position in sql.execute(live):
+TableSetId = tuple[int, int]
+"""A set of tables: its generation, and when it was begun (a new database begins at the first generation again)."""
+
+
+def of_table_sets(sql: Connection) -> tuple[dict[str, TableSetId], dict[str, int]]:
+    """By live table, which set it is of and the position up to which it holds everything."""
+    sets, reached = {}, {}
+    p = POSITIONS.c
+    live = select(p.tables, p.generation, p.started_us, p.position).where(p.slot == "live")
+    for tables, generation, started_us, position in sql.execute(live):
         for name in msgspec.json.decode(tables, type=list[str]):
-            generations[name], reached[name] = generation, position
-    return generations, reached
+            sets[name], reached[name] = (generation, started_us), position
+    return sets, reached

@@ -342,6 +342,16 @@ def test_a_planned_infusion_censors_and_a_rescue_ends() -> None:
     assert [s.days for s in spells((TRIAL, *SERIES, rescue), some)] == [D("30.00")]
 
 
+def test_a_score_said_as_the_next_drug_starts_is_the_landmark_and_the_last_of_its_spell() -> None:
+    """The window ends with the next start, that moment included; nothing later belongs to the spell."""
+    start = SERIES[-1].drug_stopped_at + timedelta(days=2)
+    some = BASELINE + scores((2, 3), (2.5, 8), (2.6, 8))
+    (cut_off,) = spells((TRIAL, *SERIES, infusion(7, "booster", start)), some)
+    assert (cut_off.last_good_at, cut_off.days) == (start, None)
+    (ended,) = spells((TRIAL, *SERIES, infusion(7, "re_induction", start)), some)
+    assert ended.days == D("2.00")
+
+
 def test_only_spells_since_the_end_of_the_series_count() -> None:
     """The trial's own short spell does not; the one after the last of the series does."""
     trial = (PainScore(TRIAL.drug_stopped_at + timedelta(hours=25), 3),

@@ -5,28 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from projections import outcomes, safety, utilization
+from domain.clinic import OpeningSpan
+from domain.protocol import EXAMPLE_PROTOCOL
+from projections import boosters, outcomes, safety, utilization
 from projections.engine.database import ViewsDatabase
 from projections.engine.engine import ProjectionEngine
 from projections.metrics.calendar import Period
 from projections.metrics.figures import plain
 from projections.migrations import migrate
 from projections.registry import facts_group
+from tests.by_rows import boosters as boosters_by_rows
 from tests.by_rows import outcomes as outcomes_by_rows
 from tests.by_rows import safety as safety_by_rows
 from tests.by_rows import utilization as utilization_by_rows
-from tests.support.clinic_life import Life
+from tests.support.clinic_life import CLINIC, OTHER, ROOM, Life
 from tests.support.facts import facts_of
-from tests.support.histories import History
+from tests.support.histories import History, uid
 
 FIRST = date(2026, 3, 2)
 PAIRS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
@@ -68,6 +69,10 @@ def differences(wanted: Any, found: Any, path: str = "") -> Iterator[tuple[str, 
 def assert_same(conn: Connection, life: Life, days: int, as_of: datetime, known_at: int | None) -> None:
     """Every dashboard of this history, both ways."""
     clinics, period = [str(one) for one in life.clinics], Period(FIRST, FIRST + timedelta(days=days - 1))
+    found, wanted = (
+        plain(by.report(conn, clinics, as_of=as_of, known_at=known_at)) for by in (boosters, boosters_by_rows)
+    )
+    assert not list(differences(wanted, found))[:5], "boosters"
     for name, (by_columns, by_rows) in PAIRS.items():
         found = plain(by_columns(conn, clinics, period, as_of=as_of, known_at=known_at))
         wanted = plain(by_rows(conn, clinics, period, as_of=as_of, known_at=known_at))
@@ -95,12 +100,32 @@ def test_the_columns_give_what_the_rows_give(
         assert_same(conn, life, days, as_of, round(share * life.history.head()))
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def views_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty read models' database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/views.sqlite3"
-    return str(request.getfixturevalue("pg_empty_database"))
+@given(seed=st.integers(0, 100_000), clinics=st.integers(1, 3), share=st.floats(0.2, 1.0))
+@SOME
+def test_a_clinic_where_nothing_has_happened_changes_nothing_at_the_others(
+    seed: int, clinics: int, share: float
+) -> None:
+    """Opened, with rooms, hours and a protocol, in a zone of its own: no fact names it yet."""
+    life = Life(seed, clinics=clinics, days=12, patients=20)
+    new, start = uid(99, CLINIC), datetime(2026, 2, 10, tzinfo=UTC)
+    life.clinics.append(new)
+    for name, fields in (
+        ("clinic.opened.v1", {"clinic_name": "New", "timezone": "Pacific/Kiritimati"}),
+        ("clinic.room_added.v1", {"room_id": uid(990, ROOM), "room_name": "R"}),
+        ("clinic.room_added.v1", {"room_id": uid(991, ROOM), "room_name": "S"}),
+        ("clinic.opening_hours_set.v1", {"effective_from": date(2026, 2, 20), "prime": (), "hours": tuple(
+            OpeningSpan(weekday=day, opens=time(9), closes=time(15)) for day in range(1, 6)
+        )}),
+        ("clinic.protocol_adopted.v1", {
+            "protocol_version": 1, "document": EXAMPLE_PROTOCOL, "adopted_by": uid(1, OTHER),
+        }),
+    ):  # fmt: skip
+        life.history.add(name, new, start, clinic=new, **fields)
+    with facts_of(life.history) as conn:
+        assert_same(conn, life, 12, datetime(2026, 3, 12, 10, 30, tzinfo=UTC), None)
+        assert_same(conn, life, 12, datetime(2026, 6, 1, tzinfo=UTC), round(share * life.history.head()))
+        life.clinics = [new]
+        assert_same(conn, life, 12, datetime(2026, 6, 1, tzinfo=UTC), None)
 
 
 def test_columns_that_followed_along_are_those_read_anew(views_url: str) -> None:
