@@ -107,7 +107,7 @@ def _limit(hits: Floats, trials: Floats, mass: Floats, n: Floats, target: float)
     low, high = least + margin, most - margin
     x = np.clip(share + target * error, low, high)
     x = np.where((x > low) & (x < high), x, (share + np.where(target < 0, low, high)) / 2)
-    tilt = np.zeros(len(n))
+    tilt, done = np.zeros(len(n)), np.zeros(len(n), dtype=bool)
     before, r_before = share, np.zeros(len(n))  # r* is 0 at the share itself, nearly
     for _ in range(_STEPS):
         r, tilt = _r_star(hits, trials, mass, n, x, tilt)
@@ -115,7 +115,7 @@ def _limit(hits: Floats, trials: Floats, mass: Floats, n: Floats, target: float)
         slope = np.where(r != r_before, (x - before) / np.where(r != r_before, r - r_before, 1.0), 0.0)
         after = x + (target - r) * slope
         after = np.where((after > low) & (after < high), after, (low + high) / 2)
-        done = np.abs(after - x) <= 1e-5 * np.maximum(error, 1e-300)
+        done |= np.abs(after - x) <= 1e-10 * np.maximum(error, 1e-300)  # for good: no group's answer hangs on another's
         before, r_before, x = x, r, np.where(done, x, after)
         if done.all():
             break
@@ -132,14 +132,16 @@ def _r_star(
     """
     z = hits - x[:, None] * trials
     reach = np.maximum(np.where(mass > 0, np.abs(z), 0.0).max(1), 1e-12)
+    found_it = np.zeros(len(n), dtype=bool)
     for _ in range(_NEWTON):
         weight = mass * np.exp(np.clip(tilt[:, None] * z, -500, 500))
         total = weight.sum(1)
         mean = (weight * z).sum(1) / total
         spread = (weight * z * z).sum(1) / total - mean * mean
         step = np.clip(-mean / np.maximum(spread, 1e-300), -2 / reach, 2 / reach)
-        tilt = tilt + step
-        if np.abs(step * reach).max(initial=0.0) < 1e-9:
+        tilt = np.where(found_it, tilt, tilt + step)
+        found_it |= np.abs(step * reach) < 1e-12
+        if found_it.all():
             break
     weight = mass * np.exp(np.clip(tilt[:, None] * z, -500, 500))
     total = weight.sum(1)
