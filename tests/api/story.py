@@ -86,6 +86,17 @@ class Ahead:
     clock: str = ""
 
 
+@dataclass(frozen=True)
+class DayOf:
+    """The clinic's day on which a moment so many minutes before the story's now lies."""
+
+    minutes: float
+
+
+BOOKED_ON = DayOf(6)
+"""The day of the appointment that nobody keeps: that of its beginning, also when the story is told at midnight."""
+
+
 def story() -> list[Step]:
     """Every command once or more, in an order in which each is right."""
     return [
@@ -113,7 +124,8 @@ def _keys_at_b(world: Any) -> None:
 
 
 def _clinic() -> list[Step]:
-    licence = {"kind": "medical_license"}
+    in_date = {"valid_until": Ahead(365)}
+    licence = {"kind": "medical_license", **in_date}
     week = [{"weekday": day, "opens": "00:00", "closes": "00:00"} for day in range(1, 8)]
     at_b = {"clinic_id": ex.OTHER_CLINIC}
     return [
@@ -126,8 +138,8 @@ def _clinic() -> list[Step]:
         Step("staff.join", "owner", keep={ex.NURSE: "id"}),
         Step("staff.join", "owner", keep={ex.SECOND_NURSE: "id"}),
         Step("staff.record_credentials", "owner", licence, path={"staff_id": ex.PRESCRIBER}),
-        Step("staff.record_credentials", "owner", path={"staff_id": ex.NURSE}),
-        Step("staff.record_credentials", "owner", path={"staff_id": ex.SECOND_NURSE}, needs=_keys_at_a),
+        Step("staff.record_credentials", "owner", in_date, path={"staff_id": ex.NURSE}),
+        Step("staff.record_credentials", "owner", in_date, path={"staff_id": ex.SECOND_NURSE}, needs=_keys_at_a),
         Step("clinics.add_room", "manager", keep={ex.ROOM: "room_id"}, needs=_keys_at_b),
         Step("clinics.add_room", "manager", {"room_name": "Room 2"}, keep={ROOM_2: "room_id"}),
         Step("clinics.add_room", "manager", {"room_name": "Room 3"}, keep={ROOM_3: "room_id"}),
@@ -154,7 +166,7 @@ def _patient() -> list[Step]:
         Step("patients.register", "front_desk", keep={ex.PATIENT: "id"}),
         Step("patients.register", "front_desk", {"family_name": "Exemple"}, keep={ex.DUPLICATE: "id"}),
         Step("patients.correct_demographics", "front_desk"),
-        Step("patients.receive_referral", "front_desk", {"received_on": Ahead(0)}),
+        Step("patients.receive_referral", "front_desk", {"received_on": Ahead(-1)}),
         Step("patients.record_condition", "nurse"),
         Step("patients.record_therapy", "nurse"),
         Step("patients.start_adjunct", "nurse", keep={adjunct: "adjunct_id"}),
@@ -190,7 +202,7 @@ def _booking() -> list[Step]:
     moved = {"starts_at": Ahead(3, "10:00"), "ends_at": Ahead(3, "12:00")}
     waits = {"earliest_at": Ahead(5, "08:00"), "latest_at": Ahead(5, "16:00")}
     offered = {"starts_at": Ahead(5, "09:00"), "ends_at": Ahead(5, "11:00"), "room_id": ex.ROOM}
-    now = {"local_date": Ahead(0)}
+    now = {"local_date": BOOKED_ON}
     return [
         Step("appointments.book", "front_desk", times, path=day, keep={ex.APPOINTMENT: "appointment_id"}),
         Step("appointments.move", "front_desk", moved, path=day),
@@ -267,7 +279,7 @@ def _find_alert(world: Any) -> None:
 
 def _cabinet() -> list[Step]:
     return [
-        Step("cabinets.receive", "nurse", {"at": Ago(300)}, keep={ex.LOT: "id"}),
+        Step("cabinets.receive", "nurse", {"at": Ago(300), "expires_on": Ahead(300)}, keep={ex.LOT: "id"}),
         Step("cabinets.draw", "nurse", {"at": Ago(195)}, keep={ex.DRAW: "draw_id"}),
         Step("cabinets.waste", "nurse", {"wasted_mg": "10"}),
         Step("cabinets.explain_discrepancy", "nurse", needs=_find_discrepancy),

@@ -30,7 +30,7 @@ from api.http.context import EXTENSION
 from api.http.pages import is_page
 from api.http.resources import patient_reads
 from domain.kernel import Role
-from tests.api.story import CLOSED_FEED, HOME_ALERT, NEVER_CARES, Ahead, Step, story
+from tests.api.story import BOOKED_ON, CLOSED_FEED, HOME_ALERT, NEVER_CARES, Step, story
 from tests.api.test_reads import QUERIES
 from tests.api.world import ROLES, World
 
@@ -129,7 +129,7 @@ def _arguments(world: World, rule: Rule) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in rule.arguments:
         if name == "local_date":
-            values[name] = date.fromisoformat(world.real(Ahead(0)))  # the clinic's day, on which the story books
+            values[name] = date.fromisoformat(world.real(BOOKED_ON))
         elif name == "position":
             values[name] = _position_at_a(world)
         elif name == "dashboard":

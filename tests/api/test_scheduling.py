@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -15,10 +14,9 @@ from domain.kernel import Role
 from projections import utilization
 from projections.metrics.calendar import Period
 from tests.api.story import NEVER_CARES, story
-from tests.api.world import World
+from tests.api.world import HERE, World
 from tests.conftest import Database
 
-HERE = ZoneInfo("America/Los_Angeles")
 ROOM_2 = "3c1f7a90-2b64-4d7e-9a11-5f0e8d3c2b02"
 
 

@@ -19,12 +19,14 @@ from api.http import examples as ex
 from api.http.context import EXTENSION
 from api.http.cookies import SESSION
 from domain.kernel import Role
-from tests.api.story import ENDPOINTS, Ago, Ahead, Step
+from tests.api.story import ENDPOINTS, Ago, Ahead, DayOf, Step
 
 ROLES: tuple[Role, ...] = (
     "owner", "manager", "prescriber", "nurse", "front_desk", "biller", "auditor", "integrator",
 )  # fmt: skip
 PIN = "135790"
+HERE = ZoneInfo("America/Los_Angeles")
+"""The zone of clinic A."""
 
 
 @dataclass
@@ -83,8 +85,10 @@ class World:
         if isinstance(value, Ago):
             return (self.now - timedelta(minutes=value.minutes)).isoformat()
         if isinstance(value, Ahead):
-            day = (self.now.astimezone(ZoneInfo("America/Los_Angeles")) + timedelta(days=value.days)).date()
+            day = self.now.astimezone(HERE).date() + timedelta(days=value.days)
             return f"{day.isoformat()}T{value.clock}" if value.clock else day.isoformat()
+        if isinstance(value, DayOf):
+            return (self.now - timedelta(minutes=value.minutes)).astimezone(HERE).date().isoformat()
         if isinstance(value, str):
             return self.ids.get(value, value)
         if isinstance(value, dict):

@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from html import unescape
 from urllib.parse import quote, urlencode
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 import pytest
 from flask.testing import FlaskClient
@@ -17,11 +16,10 @@ from api.http import examples as ex
 from domain import clinic, day_sheet
 from domain.kernel import derived_id
 from tests.api.story import NEVER_CARES, story
-from tests.api.world import ROLES, World
+from tests.api.world import HERE, ROLES, World
 from tests.conftest import Database
 from tests.web.forms import Form, form_of, forms_of, submit
 
-HERE = ZoneInfo("America/Los_Angeles")
 ROOM_2 = "3c1f7a90-2b64-4d7e-9a11-5f0e8d3c2b02"
 PEOPLE = [role for role in ROLES if role != "integrator"]
 
