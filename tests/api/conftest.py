@@ -12,7 +12,6 @@ from api.http.app import create_app
 from api.logs import configure_logging
 from api.settings import Settings
 from domain.ports import Clock
-from tests.api.story import story
 from tests.api.world import World
 
 
@@ -48,8 +47,4 @@ def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
 @pytest.fixture(scope="session")
 def lived(make_world: Callable[..., World]) -> World:
     """A world after its story, with its projections caught up. Tests leave the story's people as they are."""
-    world = make_world()
-    for step in story():
-        world.take(step)
-    world.caught_up()
-    return world
+    return make_world().tell().caught_up()

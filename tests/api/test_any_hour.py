@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.api.story import story
 from tests.api.world import World
 
 MOMENTS = [
@@ -35,8 +34,6 @@ def test_the_story_can_be_told_at_any_hour(make_world: Callable[..., World], mom
     """Given clocks that show `moment`; when each command is given; then it is taken, and its facts projected."""
     world = make_world(clock=RunningClock(datetime.fromisoformat(moment)))
 
-    for step in story():
-        world.take(step)
+    world.tell().caught_up()
 
-    world.caught_up()
     assert abs(world.services.clock.now() - world.now) < timedelta(hours=1)

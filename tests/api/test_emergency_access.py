@@ -13,7 +13,7 @@ from api.http import examples as ex
 from api.http.scope import EMERGENCY_HEADER
 from domain.emergency import LASTS
 from services.log.verify import verify
-from tests.api.story import NEVER_CARES
+from tests.api.story import NEVER_CARES, Ahead
 from tests.api.world import World
 
 WHY = {"reason_code": "emergency", "reason": "Collapsed in our car park"}
@@ -155,7 +155,7 @@ def test_staff_are_listed_with_what_they_may_do(lived: World) -> None:
     by_id = {one["staff_id"]: one for one in listed}
     nurse = by_id[lived.ids[ex.NURSE]]
     assert nurse["full_name"]
-    assert nurse["credentials"][0]["valid_until"] == "2027-12-31"
+    assert nurse["credentials"][0]["valid_until"] == lived.real(Ahead(365))
     assert any(one["left_at"] is not None for one in listed)
     first = lived.get("/v1/staff?limit=1", "manager", "A")
     assert first.get_json()["staff"] == listed[:1]

@@ -13,7 +13,7 @@ two clinics, A with a patient, a course, visits and a cabinet, and B with nothin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -83,11 +83,17 @@ class Asked:
     names_a_thing: bool
 
 
+@pytest.fixture(scope="module")
+def told(make_world: Callable[..., World]) -> World:
+    """A world of the matrix's own: elsewhere strangers of clinic B open A's records in an emergency, as B may see."""
+    return make_world().tell().caught_up()
+
+
 @pytest.fixture(scope="module", autouse=True)
-def people(lived: World) -> None:
+def people(told: World) -> None:
     """Those who sign in have passwords: some of their own pages are for them only."""
-    accounts = lived.app.extensions[EXTENSION].identity.accounts
-    for (role, at), user_id in lived.users.items():
+    accounts = told.app.extensions[EXTENSION].identity.accounts
+    for (role, at), user_id in told.users.items():
         if accounts.of(user_id) is None:
             accounts.create(f"{role} {at}", "violet harbour kettle 41", user_id=user_id)
 
@@ -248,58 +254,58 @@ def _fault_at_other(world: World, one: Asked, answer: TestResponse, status: int)
 
 
 @pytest.mark.parametrize("operation", operations())
-def test_every_role_at_its_own_and_at_the_other_clinic(lived: World, operation: str) -> None:
+def test_every_role_at_its_own_and_at_the_other_clinic(told: World, operation: str) -> None:
     """One row of the matrix: eight roles, two clinics."""
-    one = asked(lived, operation)
-    head = lived.services.log.head()
+    one = asked(told, operation)
+    head = told.services.log.head()
     faults = {}
     for role, at in cells():
-        wrong = fault(lived, one, role, at)
+        wrong = fault(told, one, role, at)
         if wrong is not None:
             faults[role, at] = wrong
     assert faults == {}
-    written = [record.name for record in lived.services.log.read(head, 1000)]
+    written = [record.name for record in told.services.log.read(head, 1000)]
     assert set(written) <= {"oversight.permission_changed.v1", "oversight.command_refused.v1"}, written
 
 
 @pytest.mark.parametrize("operation", operations())
-def test_nobody_without_a_key_or_with_the_wrong_kind_of_one(lived: World, operation: str) -> None:
+def test_nobody_without_a_key_or_with_the_wrong_kind_of_one(told: World, operation: str) -> None:
     """Without: 401, or to the sign-in page. A session is nothing to an endpoint, a key nothing to a page."""
-    one = asked(lived, operation)
-    owner = {"Authorization": f"Bearer {lived.keys['owner', 'all']}"}
+    one = asked(told, operation)
+    owner = {"Authorization": f"Bearer {told.keys['owner', 'all']}"}
     if is_page(operation):
         expected = {303} if one.method == "GET" else {303, 403}
         answers = [
-            lived.app.test_client().open(one.address, method=one.method, headers=headers) for headers in ({}, owner)
+            told.app.test_client().open(one.address, method=one.method, headers=headers) for headers in ({}, owner)
         ]
         assert all(answer.status_code in expected for answer in answers), [one.status for one in answers]
         assert all("/sign-in" in answer.headers.get("Location", "/sign-in") for answer in answers)
     else:
-        browser = lived.browser("owner", "all")
-        body = lived.body(STEPS[operation]) if operation in STEPS else {}
-        for client in (lived.app.test_client(), browser):
+        browser = told.browser("owner", "all")
+        body = told.body(STEPS[operation]) if operation in STEPS else {}
+        for client in (told.app.test_client(), browser):
             answer = client.open(one.address, method=one.method, json=body if one.method == "POST" else None)
             assert (answer.status_code, answer.get_json()["code"]) == (401, "not-authenticated")
 
 
-def test_the_matrix_has_a_row_for_every_address(lived: World) -> None:
+def test_the_matrix_has_a_row_for_every_address(told: World) -> None:
     """What is served is in the policy, or is named as open to everybody (or to whoever holds a link)."""
-    served = {rule.endpoint for rule in lived.app.url_map.iter_rules()}
+    served = {rule.endpoint for rule in told.app.url_map.iter_rules()}
     assert served - set(operations()) == policy.PUBLIC | policy.LINKED
     assert set(operations()) <= served
 
 
-def test_the_matrix_can_tell(lived: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_matrix_can_tell(told: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its negative control: a record that does not ask who cares for the patient, and a policy that is too loose."""
-    show, chart = asked(lived, "patients.show"), asked(lived, "patients.chart")
-    assert fault(lived, show, "nurse", "B") is None
+    show, chart = asked(told, "patients.show"), asked(told, "patients.chart")
+    assert fault(told, show, "nurse", "B") is None
     with monkeypatch.context() as patch:
         patch.setattr(patient_reads, "patient_state", _whoever_asks)
-        assert fault(lived, show, "nurse", "B") is not None
-    assert fault(lived, chart, "biller", "A") is None
+        assert fault(told, show, "nurse", "B") is not None
+    assert fault(told, chart, "biller", "A") is None
     with monkeypatch.context() as patch:
         patch.setattr(policy, "allows", lambda permit, role, scopes: True)
-        assert fault(lived, chart, "biller", "A") is not None
+        assert fault(told, chart, "biller", "A") is not None
 
 
 def _whoever_asks(patient_id: UUID) -> Any:
@@ -309,12 +315,12 @@ def _whoever_asks(patient_id: UUID) -> Any:
     return wired().services.handling.current(patient, patient_id)
 
 
-def test_clinic_b_is_there_and_works(lived: World) -> None:
+def test_clinic_b_is_there_and_works(told: World) -> None:
     """Else a matrix full of 404 would prove nothing: B sees itself."""
-    shown = lived.get(f"/v1/clinics/{lived.ids[NEVER_CARES]}", "manager", "B")
+    shown = told.get(f"/v1/clinics/{told.ids[NEVER_CARES]}", "manager", "B")
     assert shown.status_code == 200
-    found = ask(lived, asked(lived, "patients.search"), "nurse", "A")
-    assert lived.ids[ex.PATIENT] in found.text, "and A finds its patient by the words that find nobody at B"
-    assert [one["id"] for one in lived.get("/v1/clinics", "nurse", "B").get_json()["clinics"]] == [
-        lived.ids[NEVER_CARES]
+    found = ask(told, asked(told, "patients.search"), "nurse", "A")
+    assert told.ids[ex.PATIENT] in found.text, "and A finds its patient by the words that find nobody at B"
+    assert [one["id"] for one in told.get("/v1/clinics", "nurse", "B").get_json()["clinics"]] == [
+        told.ids[NEVER_CARES]
     ]

@@ -13,7 +13,7 @@ from api.http import examples as ex
 from domain.kernel import Role
 from projections import utilization
 from projections.metrics.calendar import Period
-from tests.api.story import NEVER_CARES, story
+from tests.api.story import NEVER_CARES
 from tests.api.world import HERE, World
 from tests.conftest import Database
 
@@ -30,11 +30,7 @@ def world(request: pytest.FixtureRequest, make_world: Callable[..., World]) -> I
         )
     else:
         made = make_world()
-    for step in story():
-        made.take(step)
-        if step.operation == "courses.open":
-            break
-    yield made
+    yield made.tell(until="courses.open")
     made.read_side.close()
     made.services.close()
 

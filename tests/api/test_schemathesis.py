@@ -27,7 +27,6 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.http import examples as ex
-from tests.api.story import story
 from tests.api.world import World
 
 CHECKS = [
@@ -45,11 +44,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.fixture(scope="module")
 def lived(make_world: Callable[..., World]) -> World:
     """A world of its own after its story: what is sent here changes it."""
-    world = make_world()
-    for step in story():
-        world.take(step)
-    world.caught_up()
-    return world
+    return make_world().tell().caught_up()
 
 
 @pytest.fixture(scope="module")

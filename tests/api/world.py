@@ -19,7 +19,7 @@ from api.http import examples as ex
 from api.http.context import EXTENSION
 from api.http.cookies import SESSION
 from domain.kernel import Role
-from tests.api.story import ENDPOINTS, Ago, Ahead, DayOf, Step
+from tests.api.story import ENDPOINTS, Ago, Ahead, DayOf, Step, story
 
 ROLES: tuple[Role, ...] = (
     "owner", "manager", "prescriber", "nurse", "front_desk", "biller", "auditor", "integrator",
@@ -163,6 +163,14 @@ class World:
         if step.needs is not None:
             step.needs(self)
 
+    def tell(self, *, until: str | None = None) -> World:
+        """Takes every step of the story, or those to the first one of the operation `until`."""
+        for step in story():
+            self.take(step)
+            if step.operation == until:
+                break
+        return self
+
     def take(self, step: Step, *, prepared: bool = False) -> TestResponse:
         """Takes a step and keeps the ids it gives; asserts its status."""
         if not prepared:
@@ -182,9 +190,10 @@ class World:
             for example_id, name in step.keep.items():
                 self.ids[example_id] = given["id"] if name == "id" else given["ids"][name]
 
-    def caught_up(self) -> None:
+    def caught_up(self) -> World:
         """Runs the projections to the log's end."""
         assert self.read_side.engine.catch_up()
+        return self
 
 
 def _typed(body: dict[str, Any]) -> dict[str, Any]:

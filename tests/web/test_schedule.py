@@ -15,7 +15,7 @@ from api.auth.policy import POLICY
 from api.http import examples as ex
 from domain import clinic, day_sheet
 from domain.kernel import derived_id
-from tests.api.story import NEVER_CARES, story
+from tests.api.story import NEVER_CARES
 from tests.api.world import HERE, ROLES, World
 from tests.conftest import Database
 from tests.web.forms import Form, form_of, forms_of, submit
@@ -31,12 +31,7 @@ def world(make_world: Callable[..., World]) -> World:
 
 
 def _lived(made: World) -> World:
-    for step in story():
-        made.take(step)
-        if step.operation == "courses.open":
-            break
-    made.caught_up()
-    return made
+    return made.tell(until="courses.open").caught_up()
 
 
 def day(world: World, days: int) -> date:
