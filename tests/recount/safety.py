@@ -28,6 +28,7 @@ class Safety:
         self.own = courses.in_period(self.all, chosen, period, "started")
         self.every_episode = self._episodes()
         self.episodes = self.every_episode[self.every_episode.infusion.isin(self.own.stream)]
+        self.out = {"unattributed": self.unattributed()} if self.unattributed() else {}
 
     # --- episodes ----------------------------------------------------------------------------------------
 
@@ -61,7 +62,7 @@ class Safety:
         frame = pd.DataFrame(rows, columns=columns)
         for column in ("onset", "ended", "reported"):
             frame[column] = pd.to_datetime(frame[column], utc=True).astype("datetime64[us, UTC]")
-        return frame
+        return frame.astype({"serious": bool, "treated": bool, "home": bool})
 
     def _belongs(self, patient: str, onset: pd.Timestamp) -> str | None:
         ago = onset - self.all.stopped
@@ -85,7 +86,7 @@ class Safety:
         }
 
     def _share(self, episodes: pd.DataFrame) -> dict[str, Any]:
-        return stats.share(episodes.infusion.nunique(), len(self.own))
+        return stats.share(episodes.infusion.nunique(), len(self.own), self.out)
 
     def _kind(self, own: pd.DataFrame) -> dict[str, Any]:
         worst = own.groupby("infusion").grade.max()
@@ -94,7 +95,7 @@ class Safety:
         still = int(own.ended.isna().sum())
         return {
             "share": self._share(own),
-            "by_grade": {str(grade): stats.share(int(count), len(self.own))
+            "by_grade": {str(grade): stats.share(int(count), len(self.own), self.out)
                          for grade, count in worst.value_counts().sort_index().items()},
             "per_100": {**_rate(len(own), len(self.own)), "rows": len(own)},
             "onset": stats.spread((own.onset - started) / MINUTE),
@@ -121,8 +122,8 @@ class Safety:
         return found
 
     def still_open(self) -> int:
-        """Episodes of the period's infusions not resolved 28 days after onset."""
-        own = self.episodes
+        """Episodes of the period's infusions, and of the period's home reports without one, open after 28 days."""
+        own = pd.concat([self.episodes, self._loose()])
         return int((own.ended.isna() & (self.courses.as_of - own.onset > LONG)).sum())
 
     def cumulative(self) -> dict[str, Any]:
@@ -139,8 +140,11 @@ class Safety:
 
     def unattributed(self) -> int:
         """Episodes from home, of the period, that belong to no infusion."""
+        return len(self._loose())
+
+    def _loose(self) -> pd.DataFrame:
         loose = self.every_episode[self.every_episode.infusion.isna()]
-        return len(self.courses.in_period(loose.assign(position=0), self.chosen, self.period, "onset"))
+        return self.courses.in_period(loose.assign(position=0), self.chosen, self.period, "onset")
 
     def chart(self) -> list[dict[str, Any]]:
         """Shares (p-chart) and rates (u-chart) by month, three standard errors around the whole."""
@@ -197,7 +201,7 @@ class Safety:
     def _verbal(self) -> int:
         taken = self.known.of("infusion.verbal_order_taken", fields=["order_id", "countersign_by"])
         signed = set(self.known.of("infusion.order_countersigned", fields=["order_id"]).order_id)
-        taken = taken[taken.clinic.isin(self.chosen) & ~taken.order_id.isin(signed)]
+        taken = self._in_period(taken[~taken.order_id.isin(signed)])
         return int((instants(taken.countersign_by) < self.courses.as_of).sum())
 
 
