@@ -171,7 +171,6 @@ class RoomTime:
             for name in ("open_us", "open_elapsed_us", "booked_us", "occupied_us", "occupied_open_us")
         })  # fmt: skip
         self._add_bins(found, passed, busy, busy_open)
-        self._add_existed(found)
         self._add_phases(found)
         self._add_turnover(found)
         self._add_facts(found, touches)
@@ -216,28 +215,35 @@ class RoomTime:
                 for day, opened, elapsed, booked, occupied, within in zip(days, *own, strict=True)
             }
 
-    def _bins(self, spans: Spans) -> Ints:
-        clinic, day, low, high = self._pieces(spans)
-        return by_quarter(clinic, day, low, high, len(self.clinics))
-
     def _add_bins(self, found: Sequence[RoomTally], passed: Spans, busy: Spans, busy_open: Spans) -> None:
-        rooms, occupied, within = self._bins(passed), self._bins(busy), self._bins(busy_open)
+        """Time by quarter hour of the local clock; the means by time of day rest on days with any opening only."""
+        opened = self._add_existed(found)
+        clinic, day, low, high = self._pieces(busy)
+        here = opened[clinic, day - (self._period.first.toordinal() - UNIX_DAY)]
+        occupied = self._by_quarter(clinic[here], day[here], low[here], high[here])
+        rooms, within = self._by_quarter(*self._pieces(passed)), self._by_quarter(*self._pieces(busy_open))
         for number, tally in enumerate(found):
             tally.rooms, tally.busy = rooms[number].sum(0).tolist(), occupied[number].sum(0).tolist()
             tally.grid_open, tally.grid_busy = _grid(rooms[number]), _grid(within[number])
 
-    def _add_existed(self, found: Sequence[RoomTally]) -> None:
-        """The true length of every quarter hour on days with any opening."""
+    def _by_quarter(self, clinic: Ints, day: Ints, low: Ints, high: Ints) -> Ints:
+        return by_quarter(clinic, day, low, high, len(self.clinics))
+
+    def _add_existed(self, found: Sequence[RoomTally]) -> Bools:
+        """The true length of every quarter hour on days with any opening; gives which days those are, by clinic."""
         first = self._period.first.toordinal() - UNIX_DAY
         last = self._period.last.toordinal() - UNIX_DAY
+        any_opening = np.zeros((len(self.clinics), last - first + 1), dtype=bool)
         for one, tally in zip(self.clinics, found, strict=True):
             open_now = clipped(one.opening, *one.elapsed)
             begun, over = one.local.day(open_now.starts), one.local.day(open_now.ends - 1)
             opened = np.unique(np.concatenate((begun, over)))
             opened = opened[(opened >= first) & (opened <= last)]
+            any_opening[one.number, opened - first] = True
             whole = Spans(one.local.instant(opened * DAY), one.local.instant((opened + 1) * DAY))
             _, day, low, high = one.local.pieces(*clipped(whole, *one.elapsed))
             tally.existed = by_quarter(np.zeros(len(day), np.int64), day, low, high, 1)[0].sum(0).tolist()
+        return any_opening
 
     # --- visits ------------------------------------------------------------------------------------
 

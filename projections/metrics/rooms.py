@@ -85,7 +85,7 @@ def tally_rooms(
         _tally_open(tally, calendar, open_room, prime_room, elapsed)
         _tally_booked(tally, calendar, booked[room], open_room, prime_room, span)
         _tally_occupied(tally, calendar, by_room[room], open_room, prime_room, elapsed)
-    _tally_existed(tally, calendar, period, clipped(opening, elapsed), elapsed)
+    _tally_opened_days(tally, calendar, period, clipped(opening, elapsed), elapsed, by_room)
     _tally_phases(tally, calendar, stays, elapsed)
     tally.visits = sorted({stay.visit.fact for stay in stays if clipped([(stay.from_us, stay.until_us)], elapsed)})
     tally.unclosed = len({stay.visit.infusion for stay in stays if stay.unclosed and stay.from_us in range(*elapsed)})
@@ -137,8 +137,6 @@ def _tally_occupied(
     tally.occupied_prime_us += length(intersection(within, prime))
     _by_day(tally, calendar, busy, "occupied_us")
     _by_day(tally, calendar, within, "occupied_open_us")
-    for _, quarter, (start, end) in bins(calendar.timezone, busy):
-        tally.busy[quarter] += end - start
     for weekday, quarter, (start, end) in bins(calendar.timezone, within):
         tally.grid_busy[weekday, quarter // 4] += end - start
     _tally_turnover(tally, calendar, stays, elapsed)
@@ -161,18 +159,22 @@ def _tally_turnover(tally: RoomTally, calendar: ClinicCalendar, stays: list[Occu
             gaps.append((gap / MINUTE, after.visit.fact))
 
 
-def _tally_existed(
-    tally: RoomTally, calendar: ClinicCalendar, period: Period, opening: Sequence[Span], elapsed: Span
-) -> None:
+def _tally_opened_days(
+    tally: RoomTally, calendar: ClinicCalendar, period: Period, opening: Sequence[Span], elapsed: Span,
+    by_room: Mapping[str, Sequence[Occupied]],
+) -> None:  # fmt: skip
+    """What the means by time of day rest on: the quarter hours of days with any opening, and who was in then."""
     opened_on = {
         day for start, end in opening
         for day in Period(local_date(calendar.timezone, start), local_date(calendar.timezone, end - 1)).days()
     }  # fmt: skip
-    for day in period.days():
-        if day in opened_on:
-            whole = clipped([day_span(calendar.timezone, day)], elapsed)
-            for _, quarter, (start, end) in bins(calendar.timezone, whole):
-                tally.existed[quarter] += end - start
+    opened = clipped((day_span(calendar.timezone, day) for day in period.days() if day in opened_on), elapsed)
+    for _, quarter, (start, end) in bins(calendar.timezone, opened):
+        tally.existed[quarter] += end - start
+    for stays in by_room.values():
+        busy = intersection(union((stay.from_us, stay.until_us) for stay in stays), opened)
+        for _, quarter, (start, end) in bins(calendar.timezone, busy):
+            tally.busy[quarter] += end - start
 
 
 def _tally_phases(tally: RoomTally, calendar: ClinicCalendar, stays: Iterable[Occupied], elapsed: Span) -> None:

@@ -73,7 +73,8 @@ def _same_bins(naive: Clinic, rooms: object, busy: set, passed: set) -> None:  #
     cells: Counter[tuple[int, int]] = Counter()
     for room, at in busy:
         local = at.astimezone(naive.zone)
-        taken[(local.hour * 60 + local.minute) // 15] += 1
+        if local.date() in opened:
+            taken[(local.hour * 60 + local.minute) // 15] += 1
         if (room, at) in naive.open:
             cells[local.isoweekday(), local.hour] += 1
     for quarter, one in enumerate(rooms.by_time_of_day):  # type: ignore[attr-defined]

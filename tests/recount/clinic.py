@@ -101,9 +101,8 @@ class Clinic:
         """Closures of the whole clinic and of `room`."""
         return [(starts, ends) for which, starts, ends in self.closures if which is None or which == room]
 
-    def opening_at(self, at: pd.Timestamp) -> list[Span]:
-        """When the clinic is open on the local day of `at`, the clinic's closures taken off."""
-        day = self.day(at)
+    def open_on(self, day: date) -> list[Span]:
+        """When the clinic is open on a local day, the clinic's closures taken off."""
         spans, closed = self.opening(day, day), self.closed(None)
         cut = np.unique([one.value for span in [*spans, *closed] for one in span])
         is_open = (covering(spans, cut) > 0) & (covering(closed, cut) == 0)
@@ -118,7 +117,7 @@ class Clinic:
 
     def closing_after(self, at: pd.Timestamp) -> pd.Timestamp | None:
         """The end of the opening in which `at` lies, or of the next of its local day; None after the last."""
-        ends = [end for begins, end in self.opening_at(at) if end > at]
+        ends = [end for begins, end in self.open_on(self.day(at)) if end > at]
         return min(ends, default=None)
 
     def protocol(self, at: pd.Timestamp) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -101,12 +102,12 @@ class Rooms:
     # --- who counts ------------------------------------------------------------------------------------
 
     def _within(self, frame: pd.DataFrame, chosen: list[str], since: str, until: str) -> pd.DataFrame:
-        """Rows that overlap the period, at the chosen clinics."""
+        """Rows that overlap the period (for more than nothing), at the chosen clinics."""
         parts = []
         for one in chosen:
             first, end = self.clinics[one].within(self.period)
             own = frame[frame.clinic == one]
-            parts.append(own[(own[since] < end) & (own[until] > first)])
+            parts.append(own[(own[since] < end) & (own[until] > first) & (own[until] > own[since])])
         return pd.concat(parts)
 
     def _booked_in(self, chosen: list[str]) -> pd.DataFrame:
@@ -133,10 +134,12 @@ class Rooms:
         gaps, idle = [], 0
         for one in chosen:
             clinic = self.clinics[one]
-            for _, own in self.stays[self.stays.clinic == one].sort_values("since").groupby("room"):
+            for _, own in self.stays[self.stays.clinic == one].sort_values(["since", "until"]).groupby("room"):
                 for (_, before), (_, after) in zip(own.iloc[:-1].iterrows(), own.iloc[1:].iterrows(), strict=True):
                     day = clinic.day(after.since)
-                    if before.unclosed or after.since < before.until or day != clinic.day(before.until):
+                    if before.visit == after.visit or before.unclosed or after.since < before.until:
+                        continue
+                    if day != clinic.day(before.until):
                         continue
                     if not self.period[0] <= day <= self.period[1]:
                         continue
@@ -156,7 +159,7 @@ class Rooms:
         for one in chosen:
             used = self.pieces[one]
             used = used[used.past]
-            used = used[used.day.isin(set(used[used.open].day))]
+            used = used[used.day.isin(self._opened_on(one))]
             if used.empty:
                 continue
             one_room = used[used.room == used.room.iloc[0]].groupby("bin").minutes.sum()
@@ -174,6 +177,12 @@ class Rooms:
             }
             for n in range(96)
         }  # fmt: skip
+
+    def _opened_on(self, one: str) -> set[date]:
+        """Days on which the clinic was open before as_of, whatever its rooms."""
+        clinic = self.clinics[one]
+        days = (self.period[0] + timedelta(days=n) for n in range((self.period[1] - self.period[0]).days + 1))
+        return {day for day in days if any(since < self.as_of for since, _ in clinic.open_on(day))}
 
     def by_hour_of_week(self, used: pd.DataFrame) -> dict[tuple[int, int], dict[str, Any]]:
         """Actual utilization of each hour of the week that was ever open before as_of."""
