@@ -89,16 +89,31 @@ def _limits(patients: Sequence[Counts]) -> Floats:
     n = np.array([len(own) for own in patients], dtype=np.float64)
     low = _limit(hits, trials, mass, n, -Z95)
     high = _limit(hits, trials, mass, n, Z95)
-    none, every = ((mass * (hits == 0)).sum(1)) ** n >= TAIL, ((mass * (hits == trials)).sum(1)) ** n >= TAIL
-    return np.stack((np.where(none, 0.0, low), np.where(every, 1.0, high)), axis=1)
+    lowest, highest = _extremes(hits, trials, mass)
+    all_low = (mass * _is(hits, trials, lowest)).sum(1) ** n >= TAIL
+    all_high = (mass * _is(hits, trials, highest)).sum(1) ** n >= TAIL
+    return np.stack((np.where(all_low, lowest, low), np.where(all_high, highest, high)), axis=1)
+
+
+def _shares(hits: Floats, trials: Floats, mass: Floats) -> Floats:
+    return np.divide(hits, trials, out=np.zeros_like(hits), where=mass > 0)
+
+
+def _is(hits: Floats, trials: Floats, share: Floats) -> npt.NDArray[np.bool_]:
+    """Which patients have this very share: equal fractions divide to the same number."""
+    found: npt.NDArray[np.bool_] = _shares(hits, trials, trials) == share[:, None]
+    return found
+
+
+def _extremes(hits: Floats, trials: Floats, mass: Floats) -> tuple[Floats, Floats]:
+    """The least and the greatest share of any patient: no resample's lies outside."""
+    shares, there = _shares(hits, trials, mass), mass > 0
+    return np.where(there, shares, np.inf).min(1), np.where(there, shares, -np.inf).max(1)
 
 
 def _limit(hits: Floats, trials: Floats, mass: Floats, n: Floats, target: float) -> Floats:
     """Where r* is `target`: secant steps from the normal approximation, inside a bracket that closes at every step."""
-    there = mass > 0
-    shares = np.divide(hits, trials, out=np.zeros_like(hits), where=there)
-    least = np.where(there, shares, np.inf).min(1)
-    most = np.where(there, shares, -np.inf).max(1)
+    least, most = _extremes(hits, trials, mass)
     share = (mass * hits).sum(1) / (mass * trials).sum(1)
     rest = hits - share[:, None] * trials
     error = np.sqrt((mass * rest * rest).sum(1) / n) / (mass * trials).sum(1)

@@ -161,6 +161,16 @@ def test_the_interval_that_is_computed_is_the_one_that_drawing_patients_gives(
         assert np.quantile(shares, low) - 1e-9 <= end <= np.quantile(shares, high) + 1e-9
 
 
+@pytest.mark.parametrize(("hits", "end"), [((1, 0), 1), ((1, 2), 0)])
+def test_an_end_that_many_resamples_share_is_that_share(hits: tuple[int, int], end: int) -> None:
+    """Of 300 patients all but two have a share of exactly one half: an eighth of the resamples are one half exactly."""
+    own = np.array([[hits[0], 2]] * 298 + [[hits[1], 2]] * 2)
+    ((found,),) = clustered_intervals([own])
+    assert found is not None
+    assert found[end] == 0.5
+    assert found[1 - end] == pytest.approx(0.5 + (0.5 if end == 0 else -0.5) * 5 / 300, abs=0.5 / 300)
+
+
 def test_one_patient_has_no_interval() -> None:
     """Nothing varies between patients when there is but one."""
     assert clustered_intervals([np.array([[2, 3]])]) == [[None]]
