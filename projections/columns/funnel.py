@@ -70,43 +70,32 @@ class _Referrals:
         return Timeline(group[order], us[order])
 
     def _standing_failure(self, patients: Rows, courses: Rows, infusions: Rows) -> Array:
-        """By referral the code of the reason why care ended, if the last such reason still holds; -1.
+        """By referral the code of the reason why care ended, the last of those that still hold; -1.
 
         A reason holds until what it was is put right (see `projections.facts.referrals`), or an infusion is given.
         """
-        patient, us, why, kind = self._failures(patients, courses)
-        place = np.searchsorted(patient, self._patient, side="right") - 1
-        mine = (place >= 0) & (np.append(patient, -2)[place] == self._patient)
-        failed_us = np.append(us, NONE)[place]
-        mine &= failed_us >= self._us
-        lifted = np.zeros(len(mine), dtype=bool)
         every = (infusions, np.ones(len(infusions), dtype=bool))
-        for number, lifting in enumerate(_lifting(self._facts, patients, courses)):
-            own = mine & (np.append(kind, -1)[place] == number)
-            again = _after(self._timeline([*lifting, every]), self._patient, np.where(own, failed_us, FOREVER))
-            lifted |= own & (again != NONE)
-        return np.where(mine & ~lifted, np.append(why, -1)[place], -1)
+        found, found_us = np.full(len(self._us), -1), np.full(len(self._us), NONE)
+        endings = zip(_endings(self._facts, patients, courses), _lifting(self._facts, patients, courses), strict=True)
+        for (rows, chosen, reason), lifting in endings:
+            us, why = self._last_ending(rows, chosen, reason)
+            again = _after(self._timeline([*lifting, every]), self._patient, np.where(us == NONE, FOREVER, us))
+            later = (us != NONE) & (again == NONE) & (us >= found_us)
+            found, found_us = np.where(later, why, found), np.where(later, us, found_us)
+        return found
 
-    def _failures(self, patients: Rows, courses: Rows) -> tuple[Array, Array, Array, Array]:
-        """Every ending, patient by patient in order: (patient, moment, reason, its place in `_lifting`)."""
-        facts, words = self._facts, self._facts.codes("word")
-        chosen = (
-            (patients, is_word(facts, patients["kind"], "screening") & (patients["failed"] > 0), words.of("screening")),
-            (courses, is_word(facts, courses["kind"], "consultation")
-             & is_word(facts, courses["decision"], "not_suitable"), words.of("not_suitable")),
-            (courses, is_word(facts, courses["kind"], "gate") & ~_passed(facts, courses), words.of("no_response")),
-            (courses, is_word(facts, courses["kind"], "closed"), None),
-        )  # fmt: skip
-        patient = np.concatenate([self._survivor[rows["patient"][some]] for rows, some, _ in chosen])
-        us = np.concatenate([rows["at_us"][some] for rows, some, _ in chosen])
-        why = np.concatenate([
-            rows["reason"][some] if reason is None else np.full(int(some.sum()), reason)
-            for rows, some, reason in chosen
-        ])  # fmt: skip
-        kind = np.repeat(np.arange(len(chosen)), [int(some.sum()) for _, some, _ in chosen])
+    def _last_ending(self, rows: Rows, chosen: Bools, reason: int | None) -> tuple[Array, Array]:
+        """By referral the last of these endings at or after it, and the code of its reason; NONE and -1."""
+        patient, us = self._survivor[rows["patient"][chosen]], rows["at_us"][chosen]
+        why = rows["reason"][chosen] if reason is None else np.full(len(us), reason)
+        words = self._facts.codes("word")
         spelt = np.argsort(np.argsort([*map(words.name, range(len(words))), ""], kind="stable"), kind="stable")[why]
-        order = np.lexsort((spelt, _SPELT[kind], us, patient))
-        return patient[order], us[order], why[order], kind[order]
+        order = np.lexsort((spelt, us, patient))
+        place = np.searchsorted(patient[order], self._patient, side="right") - 1
+        mine = (place >= 0) & (np.append(patient[order], -2)[place] == self._patient)
+        mine &= np.append(us[order], NONE)[place] >= self._us
+        place = np.where(mine, place, len(order))
+        return np.append(us[order], NONE)[place], np.append(why[order], -1)[place]
 
     # --- counts ------------------------------------------------------------------------------------
 
@@ -166,12 +155,20 @@ def _reaching(facts: Facts, patients: Rows, courses: Rows, infusions: Rows) -> d
     return {step: found[step] for step in STEPS}
 
 
-_SPELT = np.array([3, 2, 1, 0])
-"""At one moment the endings come in the order of their names: closed, no_response, not_suitable, screening."""
+def _endings(facts: Facts, patients: Rows, courses: Rows) -> list[tuple[Rows, Bools, int | None]]:
+    """What ends care, with the reason's code (None: the row's own); at one moment the later in this list counts."""
+    words, kind = facts.codes("word"), courses["kind"]
+    unsuitable = is_word(facts, kind, "consultation") & is_word(facts, courses["decision"], "not_suitable")
+    return [
+        (courses, is_word(facts, kind, "closed"), None),
+        (courses, is_word(facts, kind, "gate") & ~_passed(facts, courses), words.of("no_response")),
+        (courses, unsuitable, words.of("not_suitable")),
+        (patients, is_word(facts, patients["kind"], "screening") & (patients["failed"] > 0), words.of("screening")),
+    ]
 
 
 def _lifting(facts: Facts, patients: Rows, courses: Rows) -> list[list[tuple[Rows, Bools]]]:
-    """What puts right a failed screening, not_suitable, no_response, a closing."""
+    """What puts right each of `_endings`: a closing, no_response, not_suitable, a failed screening."""
     def course(kind: str, also: Bools | None = None) -> tuple[Rows, Bools]:
         chosen = is_word(facts, courses["kind"], kind)
         return courses, chosen if also is None else chosen & also
@@ -179,8 +176,8 @@ def _lifting(facts: Facts, patients: Rows, courses: Rows) -> list[list[tuple[Row
     passed = is_word(facts, patients["kind"], "screening") & ~(patients["failed"] > 0)
     proceeds = course("consultation", is_word(facts, courses["decision"], "proceed"))
     return [
-        [(patients, is_word(facts, patients["kind"], "cleared") | passed)], [proceeds],
-        [course("gate", _passed(facts, courses))], [proceeds, course("opened")],
+        [proceeds, course("opened")], [course("gate", _passed(facts, courses))], [proceeds],
+        [(patients, is_word(facts, patients["kind"], "cleared") | passed)],
     ]  # fmt: skip
 
 

@@ -49,7 +49,8 @@ def referrals(
 
 def _steps(conn: Connection, patients: set[str], identities: Identities, cut: Cut) -> dict[str, list[tuple[int, str]]]:
     """(moment, what) by patient: steps as they are called, `!` before the reason of an ending, `~` before the reason
-    that no longer holds (`~` alone: none does, care went on). At one moment endings come first.
+    that no longer holds (`~` alone: none does, care went on). At one moment endings come first. The last ending that
+    still holds is why care ended.
     """
     own = patient_facts.c.kind.in_(("screening", "cleared", "consent"))
     taken = (
@@ -95,17 +96,22 @@ def _what(source: str, row: Row) -> Iterable[str]:
 
 def _referred(row: Row, day: date, since: int, steps: Iterable[tuple[int, str]]) -> Referred:
     reached: dict[str, int] = {}
-    failed: str | None = None
+    standing: list[str] = []
     for us, what in steps:
         if us < since:
             continue
         if what.startswith("!"):
-            failed = what[1:]
+            standing = [one for one in standing if _sort(one) != _sort(what[1:])] + [what[1:]]
         elif what.startswith("~"):
-            failed = None if failed is not None and failed.startswith(what[1:]) else failed
+            standing = [one for one in standing if not one.startswith(what[1:])]
         else:
             reached.setdefault(what, us)
+    failed = standing[-1] if standing else None
     return Referred(
         fact=row["fact_id"], patient=row["patient"] or "", week=monday(day), at_us=since, reached=reached,
         failed=None if failed is None else failed.removeprefix("closed:"), clinic=row["clinic"],
     )  # fmt: skip
+
+
+def _sort(ending: str) -> str:
+    return ending.partition(":")[0]

@@ -214,11 +214,12 @@ PATH = (
         "Referrals by the week of the date on which they were received, each step done, failed or still open. Done: a "
         "consultation held, a screening recorded, a consent signed, a trial infusion, a response gate passed "
         "(positive, or decided to go on), an infusion of the series, optimal relief, a booster infusion, at any time "
-        "since. Failed: not done, and the last word is an ending: a screening not cleared, not suitable, no response, "
-        "the reason of a closed course. It no longer holds once care went on: a screening passed or cleared, a "
-        "consultation that proceeds, a course opened, a gate passed, an infusion. Rates at 30, 60 and 90 days only "
-        "among those referred at least that long before as_of.",
-        "reached within d days / referred at least d days ago", version=2),
+        "since. Failed: not done, and an ending stands; the last of those that stand is the reason. A screening with a "
+        "finding stands until one is passed or cleared, not suitable until a consultation proceeds, no response until "
+        "a gate is passed, the reason of a closed course until a course is opened or a consultation proceeds; none "
+        "stands after a later infusion. Rates at 30, 60 and 90 days only among those referred at least that long "
+        "before as_of.",
+        "reached within d days / referred at least d days ago", version=3),
 )
 
 BOOSTER_DUE = _of(
@@ -286,6 +287,15 @@ SUPERSEDED = (
     _of("funnel", "From referral to relief", "share",
         "Referrals of a week, each step done, failed or still open; rates at 30, 60 and 90 days only among those "
         "referred at least that long before as_of.", "reached within d days / referred at least d days ago"),
+    _of("funnel", "From referral to relief", "share",
+        "Referrals by the week of the date on which they were received, each step done, failed or still open. Done: a "
+        "consultation held, a screening recorded, a consent signed, a trial infusion, a response gate passed "
+        "(positive, or decided to go on), an infusion of the series, optimal relief, a booster infusion, at any time "
+        "since. Failed: not done, and the last word is an ending: a screening not cleared, not suitable, no response, "
+        "the reason of a closed course. It no longer holds once care went on: a screening passed or cleared, a "
+        "consultation that proceeds, a course opened, a gate passed, an infusion. Rates at 30, 60 and 90 days only "
+        "among those referred at least that long before as_of.",
+        "reached within d days / referred at least d days ago", version=2),
     _of("series_adherence", "Series adherence", "share",
         "Infusions given inside the planned window over those planned, for series whose window ended in the period. "
         "The plan is the one in force at its end, reduced to what was given once optimal relief is reached. Left "

@@ -88,6 +88,22 @@ def test_a_cleared_screening_is_open_again() -> None:
     assert week.steps["trial"].failed == {}
 
 
+def test_an_ending_put_right_leaves_the_one_before_it() -> None:
+    """Not suitable, then a screening not cleared, then cleared: nobody said since that the patient is suitable."""
+    history = clinic()
+    then = referred(history, 1)
+    consulted(then, 1, 2, "not_suitable")
+    screened(then, 3, "uncontrolled")
+    (week,) = asked(history, AT + 200 * DAY).weeks
+    assert week.steps["trial"].failed == {"screening": 1}
+    screened(then, 4, "absent")
+    (week,) = asked(history, AT + 200 * DAY).weeks
+    assert week.steps["trial"].failed == {"not_suitable": 1}
+    consulted(then, 1, 5)
+    (week,) = asked(history, AT + 200 * DAY).weeks
+    assert (week.steps["trial"].failed, week.steps["trial"].open) == ({}, 1)
+
+
 @pytest.mark.parametrize(("age", "denominator", "young"), [(29, 0, {"referred_too_recently": 10}), (31, 10, {})])
 def test_rates_count_only_those_referred_long_enough_ago(age: int, denominator: int, young: dict[str, int]) -> None:
     """At 30 days: nobody younger than that; a step on day 31 comes too late for it."""

@@ -181,7 +181,10 @@ class Path:
         first("consulted", "course.consultation_held")
         first("screened", "patient.screening_recorded")
         first("consented", "patient.consent_signed", kind="treatment")
-        first("gate_passed", "course.response_assessed", decision="go_on")
+        gates = own[own.name == "course.response_assessed.v1"]
+        gates = gates[[data["positive"] or data["decision"] == "go_on" for data in gates.data]]
+        if len(gates):
+            reached["gate_passed"] = gates["at"].iloc[0]
         first("optimal_relief", "course.optimal_relief_reached")
         infusions = self.courses.infusions
         infusions = infusions[(infusions.patient == referral.patient) & (infusions.started >= since)]
