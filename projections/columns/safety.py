@@ -13,6 +13,7 @@ from projections.columns.patients import everyone_of, survivors
 from projections.columns.store import Facts
 from projections.columns.table import Array, Rows
 from projections.columns.timeline import Timeline
+from projections.columns.zones import clock
 from projections.facts.encoding import DAY
 from projections.facts.reading import Cut
 from projections.facts.tables import safety_facts
@@ -35,6 +36,7 @@ class Given:
 
     infusion: Array
     patient: Array
+    clinic: Array
     started_us: Array
     stopped_us: Array
     fact: Array
@@ -98,6 +100,8 @@ class SafetyFacts:
         self.given = self._given(np.concatenate((self._patients_here(own), home["patient"])))
         self.infusions = np.flatnonzero(self.given.counted)
         """Places, in `given`, of the period's infusions."""
+        self.local_start = self._local_start(known)
+        """What the clinic's clock showed at drug start, by the period's infusions."""
         self.episodes, self.unattributed = self._episodes(own, home)
         self.ends = own.where(is_word(facts, own["kind"], *ENDS))
         self.board = near.where(
@@ -137,9 +141,18 @@ class SafetyFacts:
         so_far = np.empty(len(rows), dtype=np.int64)
         so_far[by_patient] = counted(patient[by_patient])
         return Given(
-            infusion=rows["infusion"], patient=patient, started_us=rows["onset_us"], stopped_us=rows["at_us"],
-            fact=rows["position"], so_far=so_far, counted=self.period.has(rows["clinic"], rows["onset_us"]),
+            infusion=rows["infusion"], patient=patient, clinic=rows["clinic"], started_us=rows["onset_us"],
+            stopped_us=rows["at_us"], fact=rows["position"], so_far=so_far,
+            counted=self.period.has(rows["clinic"], rows["onset_us"]),
         )  # fmt: skip
+
+    def _local_start(self, known: Mapping[str, ClinicCalendar]) -> Array:
+        us, clinic = self.given.started_us[self.infusions].copy(), self.given.clinic[self.infusions]
+        for name, calendar in known.items():
+            mine = np.flatnonzero(clinic == self._facts.codes("clinic").of(name))
+            if len(mine):
+                us[mine] = clock(calendar.timezone, int(us[mine].min()), int(us[mine].max())).local(us[mine])
+        return us
 
     def _episodes(self, own: Rows, home: Rows) -> tuple[Episodes, Episodes]:
         """Those of the period's infusions; those that belong to none, by their onset."""

@@ -133,12 +133,11 @@ class SafetyFigures:
         return found
 
     def control_chart(self) -> tuple[ControlPoint, ...]:
-        """Any side effect by calendar month (UTC) of drug start."""
+        """Any side effect by calendar month of drug start, on the clinic's clock."""
         n = len(self._fact)
         if not n:
             return ()
-        given = self._found.given
-        month = given.started_us[self._found.infusions].astype("datetime64[us]").astype("datetime64[M]")
+        month = self._found.local_start.astype("datetime64[us]").astype("datetime64[M]")
         hit = np.zeros(n, dtype=bool)
         hit[self.episodes.given] = True
         p, u = int(hit.sum()) / n, len(self.episodes) / n

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from domain.vocabulary.side_effects import MEMORY, URINARY
-from projections.facts.encoding import DAY, MINUTE, moment
+from projections.facts.encoding import DAY, MINUTE
+from projections.metrics.calendar import local_date
 from projections.metrics.courses import Identities
 from projections.metrics.figures import SMALL, Figure, Spread, amount, left_out, proportion, quotient, spread
 from projections.metrics.statistics import poisson_interval
@@ -151,6 +152,7 @@ class SafetyMaterial(msgspec.Struct, frozen=True, kw_only=True):
     episodes: Sequence[Episode]
     unattributed: Sequence[Episode]
     as_of_us: int
+    timezones: Mapping[str, str]
 
     @property
     def excluded(self) -> dict[str, int]:
@@ -282,11 +284,14 @@ def open_long(material: SafetyMaterial) -> Figure:
 
 
 def control_chart(material: SafetyMaterial) -> tuple[ControlPoint, ...]:
-    """Any side effect by calendar month (UTC) of drug start."""
+    """Any side effect by calendar month of drug start, on the clinic's clock."""
     n = len(material.infusions)
     if not n:
         return ()
-    month = {one.infusion: moment(one.started_us).strftime("%Y-%m") for one in material.infusions}
+    month = {
+        one.infusion: local_date(material.timezones[one.clinic], one.started_us).strftime("%Y-%m")
+        for one in material.infusions
+    }
     own: dict[str, list[Episode]] = defaultdict(list)
     for one in material.episodes:
         own[month[one.infusion or ""]].append(one)

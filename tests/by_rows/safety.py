@@ -130,6 +130,7 @@ class _Facts:
             infusions=infusions, episodes=[one for one in found if one.infusion in counted],
             unattributed=[one for one in found if one.infusion is None and one.side_effect in self._loose_here],
             as_of_us=self._cut.as_of_us,
+            timezones={clinic: calendar.timezone for clinic, calendar in self.calendars.items()},
         )  # fmt: skip
 
     def board(self) -> Board:
