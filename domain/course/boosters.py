@@ -51,6 +51,10 @@ class NoSuchBooster(DomainError):
     """No such booster is scheduled."""
 
 
+PAIN_RETURNED, BOOKED = "pain_returned", "booked"
+"""Reasons of rescheduling that mean more than another date: BOOKED means none."""
+
+
 class BoosterScheduled(Event, frozen=True, kw_only=True):
     """reason_code: own_spells (with them in `basis_days`), protocol_default, clinical."""
 
@@ -136,14 +140,26 @@ def booster_due(
     )
 
 
-def next_booster(facts: Facts) -> BoosterDue:
+def next_booster(state: State, facts: Facts) -> BoosterDue:
     """What the course's own history gives. Raises NothingToMaintain."""
     if not facts.infusions:
         raise NothingToMaintain()
-    spells = completed_since_series(facts.infusions, facts.scores)
+    spells = completed_since_series(
+        facts.infusions, facts.scores, state.transferred_at, given_for_pain(state, facts.infusions)
+    )
     return booster_due(
         facts.infusions[-1].drug_stopped_at, spells, facts.booster_default_days, facts.booster_minimum_days,
     )
+
+
+def given_for_pain(state: State, infusions: Sequence[GivenInfusion]) -> frozenset[UUID]:
+    """The boosters given after the last word before them had brought one forward because pain had returned."""
+    found = set()
+    for one in infusions:
+        said = [returned for at, returned in state.brought_forward if at <= one.drug_started_at]
+        if one.purpose == "booster" and said and said[-1]:
+            found.add(one.infusion_id)
+    return frozenset(found)
 
 
 def still_scheduled(state: State, infusions: Sequence[GivenInfusion]) -> bool:
@@ -162,7 +178,7 @@ def decide_booster(state: State, command: ScheduleBooster, facts: Facts) -> Deci
     if command.booster_id in state.booster_ids or still_scheduled(state, facts.infusions):
         raise BoosterAlreadyScheduled(booster_id=str(state.booster_ids[-1]))
     _require_booked(command.appointment_id, facts)
-    computed = next_booster(facts)
+    computed = next_booster(state, facts)
     if command.due_on is None:
         due_on, reason, basis = computed.due_on(facts.timezone), computed.reason_code, computed.basis_days
     else:

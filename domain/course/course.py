@@ -43,9 +43,14 @@ def apply(state: State, entry: Entry) -> State:
         case series.OptimalReliefReached() as reached:
             return replace(state, series=None, optimal_relief_after=reached.after_infusion_id)
         case boosters.BoosterScheduled() | boosters.BoosterRescheduled() | boosters.BoosterCancelled() as booster:
-            return _boostered(state, booster)
+            after = _boostered(state, booster)
+            returned = after.booster is not None and after.booster.because == boosters.PAIN_RETURNED
+            return replace(after, brought_forward=(*after.brought_forward, (booster.occurred_at, returned)))
         case ending.CourseTransferred() as transferred:
-            return replace(state, clinic_id=transferred.to_clinic_id)
+            return replace(
+                state, clinic_id=transferred.to_clinic_id,
+                transferred_at=(*state.transferred_at, transferred.occurred_at),
+            )
         case ending.CourseClosed() as closed:
             return replace(
                 state, status="closed", closed_at=closed.occurred_at, closed_because=closed.reason_code,
@@ -77,11 +82,13 @@ def _boostered(
         case boosters.BoosterScheduled():
             return replace(state, booster_ids=(*state.booster_ids, event.booster_id), booster=Booster(
                 booster_id=event.booster_id, due_on=event.due_on, scheduled_at=event.occurred_at,
-                appointment_id=event.appointment_id,
+                appointment_id=event.appointment_id, because=event.reason_code,
             ))
         case boosters.BoosterRescheduled() if state.booster is not None:
+            moved = event.due_on != state.booster.due_on and event.reason_code != boosters.BOOKED
             return replace(state, booster=replace(
                 state.booster, due_on=event.due_on, appointment_id=event.appointment_id,
+                because=event.reason_code if moved else state.booster.because,
             ))
         case boosters.BoosterCancelled():
             return replace(state, booster=None)

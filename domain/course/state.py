@@ -51,16 +51,20 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Booster(msgspec.Struct, frozen=True, kw_only=True):
-    """The booster that is scheduled now."""
+    """The booster that is scheduled now; `because`: the reason of the word that set its date."""
 
     booster_id: UUID
     due_on: date
     scheduled_at: datetime
     appointment_id: UUID | None
+    because: Code = ""
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """status: new (nothing yet, or only consultations), open, closed. `clinic_id` is the course's home."""
+    """status: new (nothing yet, or only consultations), open, closed. `clinic_id` is the course's home.
+
+    brought_forward: at each word on boosters, whether one then stood whose date was set because pain had returned.
+    """
 
     stream_id: UUID
     version: int = 0
@@ -80,6 +84,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     optimal_relief_after: UUID | None = None
     booster: Booster | None = None
     booster_ids: tuple[UUID, ...] = ()
+    brought_forward: tuple[tuple[datetime, bool], ...] = ()
+    transferred_at: tuple[datetime, ...] = ()
 
     @property
     def response(self) -> Response | None:

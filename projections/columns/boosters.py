@@ -126,9 +126,15 @@ class Boosters:
         since = last(listed, series, len(groups))
         same = np.append(listed[1:] == listed[:-1], False)[: len(own)]
         after_us = np.where(same, np.append(given.started_us[own][1:], 0)[: len(own)], FOREVER)
-        rescued = same & np.append(is_word(facts, given.purpose[own], *RESCUES)[1:], False)[: len(own)]
+        next_purpose = np.append(given.purpose[own][1:], -1)[: len(own)]
+        brought_forward = self._courses.words.for_returned_pain(facts, self._course[listed], after_us)
+        rescued = same & (
+            is_word(facts, next_purpose, *RESCUES) | (is_word(facts, next_purpose, "booster") & brought_forward)
+        )
         counted = np.flatnonzero(np.arange(len(own)) >= since[listed])
-        ended = self._ended(own[counted], after_us[counted], rescued[counted])
+        left_us = self._courses.left_us(self._course[listed[counted]], given.stopped_us[own[counted]])
+        left_us = np.where(left_us == NONE, FOREVER, left_us)
+        ended = self._ended(own[counted], after_us[counted], rescued[counted], left_us)
         done = np.flatnonzero(ended != NONE)
         lengths = (ended - given.stopped_us[own[counted]])[done].tolist()
         found: list[list[Decimal]] = [[] for _ in groups]
@@ -136,7 +142,7 @@ class Boosters:
             found[course].append((Decimal(us) / _DAY).quantize(_HUNDREDTH))
         return [tuple(days[-LAST_SPELLS:]) for days in found]
 
-    def _ended(self, place: Ints, after_us: Array, rescued: Bools) -> Array:
+    def _ended(self, place: Ints, after_us: Array, rescued: Bools, left_us: Array) -> Array:
         """When the spells that these infusions began ended; NONE for none and for those cut off."""
         given, pain = self._given, self._pain
         patient, stopped = given.patient[place], given.stopped_us[place]
@@ -147,14 +153,15 @@ class Boosters:
         landmark = np.where((high > low) & (base > 0), high - 1, -1)
         helped = (landmark >= 0) & fell(base, points[landmark], MODERATE)
         start = np.where(helped, landmark, 0)
-        until = np.maximum(start, pain.timeline.before(patient, after_us))
+        until = np.minimum(pain.timeline.before(patient, after_us), pain.timeline.upto(patient, left_us))
+        until = np.maximum(start, until)
         which, score = paired(start, np.where(helped, until, 0))
         good = fell(base[which], points[score], MODERATE)
         twice = np.zeros(len(which), dtype=bool)
         twice[:-1] = ~good[:-1] & ~good[1:] & (which[1:] == which[:-1])
         gone = np.full(len(place), FOREVER)
         np.minimum.at(gone, which[twice], pain.at_us[score[twice]])
-        return np.select([gone < FOREVER, helped & rescued], [gone, after_us], NONE)
+        return np.select([gone < FOREVER, helped & rescued & (after_us <= left_us)], [gone, after_us], NONE)
 
     # --- when it is due, and what became of it -----------------------------------------------------
 
@@ -240,8 +247,7 @@ class Boosters:
             basis = "own_spells" if days else "protocol_default"
             basis_days = days
             if said >= 0:
-                reason, because = (word.name(int(column[said])) for column in (words.reason, words.because))
-                basis = because if reason == "booked" else reason
+                basis = word.name(int(words.because[said]))
                 basis_days = _days(word.name(int(words.basis[said]))) if basis == "own_spells" else ()
             return BoosterRow(
                 patient=names["patient"].name(int(self._patient[place])),

@@ -151,16 +151,15 @@ class Words:
     timeline: Timeline
     booster: Array
     due_on: Array
-    reason: Array
     because: Array
     basis: Array
     cancelled: Bools
     fact: Array
 
     def for_returned_pain(self, facts: Facts, place: Ints, us: Array) -> Bools:
-        """Whether the last word before `us` stands and names returned pain."""
+        """Whether the last word before `us` stands and its date is due to returned pain."""
         said = self.timeline.last_upto(place, us, np.full(len(us), NONE))
-        returned = is_word(facts, self.reason, *RETURNED) & ~self.cancelled
+        returned = is_word(facts, self.because, *RETURNED) & ~self.cancelled
         return np.append(returned, False)[said]
 
 
@@ -237,18 +236,20 @@ def _words(facts: Facts, rows: Rows, group: Ints) -> Words:
     said = said[np.argsort(group[said], kind="stable")]
     subject, due, reason = rows["subject"][said], rows["until_date"][said], rows["reason"][said]
     by_booster = np.argsort(subject, kind="stable")
-    due_known, first_reason, first_basis = due.copy(), reason.copy(), rows["plan"][said]
+    due_known, because, basis = due.copy(), reason.copy(), rows["plan"][said]
     carried = due[by_booster]
     start = np.maximum.accumulate(np.where(begins(subject[by_booster]), np.arange(len(said)), 0)) if len(said) else said
     known = np.maximum.accumulate(np.where(carried != NONE, np.arange(len(said)), -1)) if len(said) else said
     due_known[by_booster] = np.where(known >= start, carried[known], NONE)
-    first_reason[by_booster] = reason[by_booster][start]
-    first_basis[by_booster] = first_basis[by_booster][start]
+    earlier = np.append(NONE, due_known[by_booster][:-1])[: len(said)]
+    sets = (carried != NONE) & (carried != earlier) & ~is_word(facts, reason[by_booster], "booked")
+    setting = np.maximum.accumulate(np.where(sets | (start == np.arange(len(said))), np.arange(len(said)), 0))
+    because[by_booster], basis[by_booster] = reason[by_booster][setting], basis[by_booster][setting]
     keep = due_known != NONE
     said = said[keep]
     return Words(
         timeline=Timeline(group[said], rows["at_us"][said]), booster=subject[keep], due_on=due_known[keep],
-        reason=reason[keep], because=first_reason[keep], basis=first_basis[keep],
+        because=because[keep], basis=basis[keep],
         cancelled=is_word(facts, rows["kind"][said], "booster_cancelled"), fact=rows["position"][said],
     )  # fmt: skip
 

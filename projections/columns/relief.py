@@ -227,18 +227,19 @@ def spells(facts: Facts, given: Infusions, courses: Courses, found: Reliefs, pai
         np.where(next_us == NONE, FOREVER, next_us), np.where(left == NONE, FOREVER, left)
     ), as_of_us)  # fmt: skip
     landmark_us = pain.at_us[found.landmark[of]]
-    low, high = pain.between(given.patient[place], landmark_us, until)
+    unseen = landmark_us > until
+    low, high = pain.between(given.patient[place], np.where(unseen, given.stopped_us[place], landmark_us), until)
     which, score = paired(low, high)
     keep = pain.at_us[score] != next_us[which]
     which, score = which[keep], score[keep]
     good = fell(found.baseline[of][which], pain.value[score], MODERATE)
     bad_twice = np.zeros(len(which), dtype=bool)
-    bad_twice[:-1] = ~good[:-1] & ~good[1:] & (which[1:] == which[:-1])
+    bad_twice[:-1] = ~good[:-1] & ~good[1:] & (which[1:] == which[:-1]) & ~unseen[which[1:]]
     gone = np.full(len(of), FOREVER)
     np.minimum.at(gone, which[bad_twice], np.flatnonzero(bad_twice))
     returned = gone < FOREVER
     still = good & (np.arange(len(which)) < gone[which])
-    last_good = landmark_us.copy()
+    last_good = np.where(unseen, given.stopped_us[place], landmark_us)
     np.maximum.at(last_good, which[still], pain.at_us[score[still]])
     last_seen = landmark_us.copy()
     np.maximum.at(last_seen, which, pain.at_us[score])

@@ -15,7 +15,7 @@ from projections.facts.encoding import DAY, moment
 from projections.metrics.calendar import ClinicCalendar, local_date
 from projections.metrics.courses import Course, Infusion, ScheduledBooster
 from projections.metrics.figures import Figure, amount
-from projections.metrics.relief import Scores
+from projections.metrics.relief import Scores, brought_forward
 
 DUE_WITHIN_DAYS = 14
 LOST_AFTER_DAYS = 60
@@ -87,8 +87,10 @@ def booster_row(
         for one in scores.between(own[0].started_us - 8 * DAY, as_of_us)
     )
     computed = booster_due(
-        given[-1].drug_stopped_at, completed_since_series(given, heard), protocol.booster_default_days,
-        protocol.booster_minimum_days,
+        given[-1].drug_stopped_at, completed_since_series(
+            given, heard, [moment(us) for us in course.transferred_us],
+            {UUID(one.infusion) for one in own if one.purpose == "booster" and brought_forward(course, one.started_us)},
+        ), protocol.booster_default_days, protocol.booster_minimum_days,
     )  # fmt: skip
     said = standing_booster(course, last)
     due_on = said.due_on if said else computed.due_on(calendar.timezone)
@@ -96,7 +98,7 @@ def booster_row(
     return BoosterRow(
         patient=course.patient, course=course.course, clinic=course.clinic, condition=course.condition,
         last_infusion=last.infusion, last_stopped_us=last.stopped_us, due_on=due_on,
-        basis=_basis(said) if said else computed.reason_code,
+        basis=said.because if said else computed.reason_code,
         basis_days=_basis_days(said) if said else tuple(float(days) for days in computed.basis_days),
         days_overdue=(today - due_on).days,
         status=status(due_on, today, known, calendar), booked_starts_us=known.booked_starts_us,
@@ -105,14 +107,9 @@ def booster_row(
     )  # fmt: skip
 
 
-def _basis(said: ScheduledBooster) -> str:
-    """Why the date is what it is: that it was booked is no reason for it."""
-    return said.because if said.reason == "booked" else said.reason
-
-
 def _basis_days(said: ScheduledBooster) -> tuple[float, ...]:
     """The spells behind the date, where they are its reason."""
-    return said.basis_days if _basis(said) == "own_spells" else ()
+    return said.basis_days if said.because == "own_spells" else ()
 
 
 def _given(one: Infusion) -> GivenInfusion:

@@ -122,15 +122,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScheduledBooster(msgspec.Struct, frozen=True, kw_only=True):
-    """What was said of a booster: when it is due, why it was scheduled (`because`, from spells of `basis_days`) and
-    the reason of the last word."""
+    """What was said of a booster: when it is due, and why on that day (`because`, from spells of `basis_days`).
+
+    That is the reason of the word that set the date; that an appointment was booked or fell through set none.
+    """
 
     booster: str
     due_on: date
     at_us: int
     because: str
     basis_days: tuple[float, ...]
-    reason: str
     appointment: str | None
     cancelled: bool
     fact: str
@@ -227,15 +228,16 @@ def _boosters(rows: Sequence[Row]) -> Iterable[ScheduledBooster]:
         if before is not None:
             said["until_date"] = row["until_date"] or before["until_date"]
             said["appointment"] = row["appointment"] or before["appointment"]
-            said["because"], said["basis"] = before["because"], before["basis"]
-        else:
+        if before is None or (said["until_date"] != before["until_date"] and row["reason"] != "booked"):
             said["because"], said["basis"] = row["reason"], row["plan"]
+        else:
+            said["because"], said["basis"] = before["because"], before["basis"]
         standing[row["subject"]] = said
         if said["until_date"] is None:
             continue
         yield ScheduledBooster(
             booster=row["subject"], due_on=date.fromisoformat(said["until_date"]), at_us=row["at_us"],
-            because=said["because"] or "", basis_days=_days(said["basis"]), reason=row["reason"] or "",
+            because=said["because"] or "", basis_days=_days(said["basis"]),
             appointment=said["appointment"],
             cancelled=row["kind"] == "booster_cancelled", fact=row["fact_id"],
         )  # fmt: skip

@@ -191,8 +191,13 @@ def for_returned_pain(infusion: Infusion, course: Course | None) -> bool:
         return True
     if infusion.next_purpose != "booster" or course is None or infusion.next_us is None:
         return False
-    booster = course.booster_before(infusion.next_us)
-    return booster is not None and not booster.cancelled and booster.reason in RETURNED
+    return brought_forward(course, infusion.next_us)
+
+
+def brought_forward(course: Course, us: int) -> bool:
+    """Whether, of boosters, the last word before a moment stands and its date is due to returned pain."""
+    booster = course.booster_before(us)
+    return booster is not None and not booster.cancelled and booster.because in RETURNED
 
 
 def spell(one: Relief, scores: Scores, course: Course | None, as_of_us: int) -> Spell | None:
@@ -203,7 +208,7 @@ def spell(one: Relief, scores: Scores, course: Course | None, as_of_us: int) -> 
     left = course.left_us(infusion.stopped_us) if course else None
     until = min(us for us in (as_of_us, infusion.next_us, left) if us is not None)
     seen = [score for score in scores.between(one.landmark.at_us, until) if score.at_us != infusion.next_us]
-    last_good = one.landmark.at_us
+    last_good = one.landmark.at_us if one.landmark.at_us <= until else _good_until(one, scores, until)
     for score, after in pairwise(seen):
         if fell(baseline, score.value, MODERATE):
             last_good = score.at_us
@@ -219,3 +224,10 @@ def spell(one: Relief, scores: Scores, course: Course | None, as_of_us: int) -> 
         return Spell(relief=one, last_good_us=last_good, until_us=left, ended=False, why="died_or_moved")
     last = seen[-1].at_us if seen else one.landmark.at_us
     return Spell(relief=one, last_good_us=last_good, until_us=last, ended=False, why="last_score")
+
+
+def _good_until(one: Relief, scores: Scores, until: int) -> int:
+    """Out of sight before the landmark: the last score until then that showed relief, else the drug stop."""
+    stopped, baseline = one.infusion.stopped_us, one.baseline
+    seen = scores.between(stopped, until)
+    return max((one.at_us for one in seen if baseline and fell(baseline, one.value, MODERATE)), default=stopped)

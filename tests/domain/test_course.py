@@ -352,6 +352,33 @@ def test_a_score_said_as_the_next_drug_starts_is_the_landmark_and_the_last_of_it
     assert ended.days == D("2.00")
 
 
+def test_a_booster_for_returned_pain_ends_a_spell_as_a_rescue_does() -> None:
+    """A planned one only censors."""
+    booster = infusion(7, "booster", SERIES[-1].drug_stopped_at + timedelta(days=20))
+    some, given_so_far = BASELINE + scores((2, 3), (15, 3)), (TRIAL, *SERIES, booster)
+    assert completed_since_series(given_so_far, some) == ()
+    assert completed_since_series(given_so_far, some, for_pain={booster.infusion_id}) == (D("20.00"),)
+
+
+def test_what_comes_after_a_move_to_another_clinic_ends_no_spell() -> None:
+    """Neither returned pain nor a rescue: it is cut off when the course moves."""
+    after = SERIES[-1].drug_stopped_at
+    given_so_far = (TRIAL, *SERIES, infusion(7, "re_induction", after + timedelta(days=40)))
+    some = BASELINE + scores((2, 3), (9, 4), (20, 8), (21, 8))
+    assert completed_since_series(given_so_far[:-1], some) == (D("20.00"),)
+    for left in (after + timedelta(days=10), after + timedelta(days=20.5)):
+        (cut_off,) = spells(given_so_far, some, departures=(left,))
+        assert (cut_off.last_good_at, cut_off.days) == (after + timedelta(days=9), None)
+    (ended,) = spells(given_so_far, some, departures=(after - timedelta(days=1),))
+    assert ended.days == D("20.00")
+
+
+def test_who_moves_before_the_landmark_shows_no_relief_there() -> None:
+    after = SERIES[-1].drug_stopped_at
+    (unseen,) = spells((TRIAL, *SERIES), BASELINE + scores((2, 3)), departures=(after + timedelta(days=1),))
+    assert (unseen.last_good_at, unseen.days) == (after, None)
+
+
 def test_only_spells_since_the_end_of_the_series_count() -> None:
     """The trial's own short spell does not; the one after the last of the series does."""
     trial = (PainScore(TRIAL.drug_stopped_at + timedelta(hours=25), 3),
@@ -456,6 +483,40 @@ def test_a_booking_links_to_the_booster_and_says_nothing_once_that_is_another() 
     assert after.state.booster is not None
     assert after.state.booster.appointment_id == id_of("appointment")
     relieved().when(decide, link, AFTER_SERIES).then()
+
+
+def moved_up(reason_code: str, day: int = 34) -> Given[State]:
+    """A booster brought forward to T0 + `day`, then booked for that date."""
+    sooner = of(RescheduleBooster, T0 + timedelta(days=30), booster_id=id_of("booster"),
+                due_on=(T0 + timedelta(days=day)).date(), reason_code=reason_code)
+    link = of(LinkBooster, T0 + timedelta(days=31), booster_id=id_of("booster"), appointment_id=id_of("appointment"),
+              reason_code="booked")
+    moved = boosted().when(decide, sooner, AFTER_SERIES).then_kinds(BoosterRescheduled)
+    return moved.when(decide, link, AFTER_SERIES).then_kinds(BoosterRescheduled)
+
+
+@pytest.mark.parametrize(("reason_code", "basis"), [
+    ("pain_returned", "own_spells"), ("patients_choice", "protocol_default"),
+])
+def test_a_booster_brought_forward_for_pain_says_how_long_relief_lasted(reason_code: str, basis: str) -> None:
+    """That its appointment was booked afterwards does not change why it came sooner; another reason only censors."""
+    booster = infusion(7, "booster", T0 + timedelta(days=34))
+    facts = replace(AFTER_SERIES, infusions=(*AFTER_SERIES.infusions, booster),
+                    scores=BASELINE + scores((2, 3), (10, 3)))
+    following = of(ScheduleBooster, T0 + timedelta(days=35), booster_id=id_of("second"))
+    (event,) = moved_up(reason_code).when(decide, following, facts).events
+    assert isinstance(event, BoosterScheduled)
+    lasted = D((booster.drug_started_at - SERIES[-1].drug_stopped_at) / timedelta(days=1)).quantize(D("0.01"))
+    assert (event.reason_code, event.basis_days) == (basis, (lasted,) if basis == "own_spells" else ())
+
+
+def test_a_booster_given_after_the_pain_was_taken_back_is_a_planned_one() -> None:
+    """The last word before it counts: a cancellation and a new date of its own."""
+    cancelled = moved_up("pain_returned").when(decide, of(
+        CancelBooster, T0 + timedelta(days=32), booster_id=id_of("booster"), reason_code="medical"), AFTER_SERIES,
+    ).then_kinds(BoosterCancelled)
+    assert cancelled.state.brought_forward[-2:] == (
+        (T0 + timedelta(days=31), True), (T0 + timedelta(days=32), False))
 
 
 # --- endings -------------------------------------------------------------------------------------

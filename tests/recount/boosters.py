@@ -11,7 +11,7 @@ import pandas as pd
 from tests.recount import stats
 from tests.recount.clinic import Period
 from tests.recount.courses import DAY, Courses
-from tests.recount.duration import Spells
+from tests.recount.duration import Spells, booster_words
 from tests.recount.visits import slots
 
 SHARE, LAST = 0.8, 3
@@ -26,10 +26,7 @@ class Boosters:
         self.spells, self.courses = spells, spells.courses
         self.known, self.as_of, self.clinics = self.courses.known, self.courses.as_of, self.courses.clinics
         self.slots = slots(self.known)
-        self.plans = self.known.of(
-            "course.booster_scheduled", "course.booster_rescheduled", "course.booster_cancelled",
-            fields=["booster_id", "due_on", "reason_code", "basis_days", "appointment_id"],
-        )
+        self.plans = booster_words(self.known)
 
     def rows(self, chosen: list[str]) -> list[dict[str, Any]]:
         """One per open course past its series."""
@@ -90,14 +87,14 @@ class Boosters:
     def _due(self, course: str, own: pd.DataFrame, last: pd.Series, clinic: str) -> tuple[date, str, list[float]]:
         plan = self._standing(course, last)
         if len(plan):
-            scheduled = plan[plan.name == "course.booster_scheduled.v1"]
-            said = scheduled.iloc[-1] if len(scheduled) else plan.iloc[-1]
-            days = said.basis_days if isinstance(said.basis_days, list) else []
-            return date.fromisoformat(plan.due_on.iloc[-1]), said.reason_code, [float(one) for one in days]
+            said = plan.iloc[-1]
+            days = said.basis if said.because == "own_spells" else []
+            return date.fromisoformat(said.due), said.because, [float(one) for one in days]
         protocol = self.clinics[clinic].protocol(self.as_of)
         series = own[own.purpose == "series"]
         since = series.started.iloc[-1] if len(series) else own.started.iloc[0]
-        completed = own[(own.started >= since) & (own.spell_ended == True)].days.tolist()[-LAST:]  # noqa: E712
+        spells = [self.spells.spell(row, low=True) for _, row in own[own.started >= since].iterrows()]
+        completed = [round(days, 2) for days, _, ended, _ in spells if ended][-LAST:]
         days = SHARE * float(np.median(completed)) if completed else float(protocol["booster_default_days"])
         days = max(days, float(protocol["booster_minimum_days"]))
         due = self.clinics[clinic].day(last.stopped + pd.Timedelta(days=days))

@@ -9,9 +9,30 @@ import pandas as pd
 from tests.recount import stats
 from tests.recount.clinic import Period
 from tests.recount.courses import DAY, Courses
+from tests.recount.exported import Known
 
 MARKS = (0, 1, 3, 7, 14, 21, 28, 42, 56, 84)
 MODERATE = 30
+
+
+def booster_words(known: Known) -> pd.DataFrame:
+    """All that was said of boosters, with the date that then stood and why: the reason of the word that set it."""
+    said = known.of(
+        "course.booster_scheduled", "course.booster_rescheduled", "course.booster_cancelled",
+        fields=["booster_id", "due_on", "reason_code", "basis_days"],
+    )
+    standing: dict[str, tuple[str, str, list[str]]] = {}
+    rows = []
+    for row in said.itertuples():
+        before = standing.get(row.booster_id)
+        moved = row.due_on is not None and (before is None or (row.due_on != before[0] and row.reason_code != "booked"))
+        if moved:
+            standing[row.booster_id] = (row.due_on, row.reason_code, row.basis_days or [])
+        elif before is not None and row.due_on is not None:
+            standing[row.booster_id] = (row.due_on, *before[1:])
+        rows.append(standing.get(row.booster_id, (None, None, [])))
+    stood = pd.DataFrame(rows, columns=["due", "because", "basis"], index=said.index, dtype=object)
+    return pd.concat([said, stood], axis=1)
 
 
 class Spells:
@@ -21,7 +42,7 @@ class Spells:
         self.courses, self.known = courses, courses.known
         self.ends = self._endings()
         self.for_pain = self._for_returned_pain()
-        rows = [self._spell(row) for _, row in courses.infusions.iterrows()]
+        rows = [self.spell(row) for _, row in courses.infusions.iterrows()]
         found = pd.DataFrame(rows, index=courses.infusions.index, columns=["days", "last_good", "spell_ended", "why"])
         self.table = pd.concat([courses.infusions, found, self._groups()], axis=1)
 
@@ -33,11 +54,14 @@ class Spells:
 
     def _for_returned_pain(self) -> set[str]:
         """Infusions given because pain had come back: re-inductions, and boosters brought forward for it."""
-        words = self.known.of("course.booster_scheduled", "course.booster_rescheduled", fields=["reason_code"])
+        words = booster_words(self.known)
         found = set()
         for _, row in self.courses.infusions.iterrows():
             said = words[(words.stream == row.course_id) & (words["at"] <= row.started)]
-            brought = row.purpose == "booster" and len(said) and said.reason_code.iloc[-1] == "pain_returned"
+            brought = (
+                row.purpose == "booster" and len(said) and said.because.iloc[-1] == "pain_returned"
+                and said.name.iloc[-1] != "course.booster_cancelled.v1"
+            )
             if row.purpose == "re_induction" or brought:
                 found.add(row.stream)
         return found
@@ -53,8 +77,10 @@ class Spells:
         group[boosters.index] = number.map(lambda n: f"booster_{n}")
         return pd.DataFrame({"group": group, "booster_number": number.reindex(infusions.index)})
 
-    def _spell(self, row: pd.Series) -> tuple[Any, ...]:
-        if row.landmark_out is not None or not row.landmark >= MODERATE:
+    def spell(self, row: pd.Series, low: bool = False) -> tuple[Any, ...]:
+        """Days, days until the last good score, whether it ended, why; `low`: of a baseline under 3 too."""
+        counts = row.landmark_out is None or (low and row.landmark_out == "baseline_under_3")
+        if not counts or not row.landmark >= MODERATE:
             return None, None, None, None
         upcoming = row.next_started if pd.notna(row.next_started) else None
         limits = [] if upcoming is None else [(upcoming, "infusion")]
@@ -65,12 +91,13 @@ class Spells:
         falls = 100 * (row.baseline - scores.score) / row.baseline
         good = (falls >= MODERATE).tolist()
         times = scores["at"].tolist()
-        landmark = max(n for n, at in enumerate(times) if at <= row.window_ends)
+        landmark = max((n for n, at in enumerate(times) if at <= row.window_ends), default=-1)
         for n in range(landmark + 1, len(times) - 1):
             if not good[n] and not good[n + 1]:
                 before = max(at for at, is_good in zip(times[:n], good, strict=False) if is_good)
                 return self._days(row, times[n]), self._days(row, before), True, "pain_returned"
-        last_good = self._days(row, max(at for at, is_good in zip(times, good, strict=True) if is_good))
+        seen_good = (at for at, is_good in zip(times, good, strict=True) if is_good)
+        last_good = self._days(row, max(seen_good, default=row.stopped))
         if why == "infusion":
             ended = row.next_infusion in self.for_pain
             why = "infusion_for_returned_pain" if ended else "planned_infusion"
