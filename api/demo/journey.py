@@ -44,6 +44,8 @@ Tune = Callable[[int], Twists | None]
 class Patient:
     """Lives one patient's journey. `tune(ordinal)` may set the twists of the n-th infusion visit."""
 
+    visit_type: type[Visit] = Visit
+
     def __init__(self, world: World, clinic: Clinic, body: Body, tune: Tune = lambda ordinal: None) -> None:
         self.world, self.clinic, self.body, self.tune = world, clinic, body, tune
         self.rng = world.random_for(body.patient_id)
@@ -309,7 +311,7 @@ class Patient:
             yield max(self._now(), booking.starts - timedelta(minutes=50))
             self._screen_again_when_due()
             twists = self.tune(self.body.infusions + 1) or Twists.drawn(self.rng)
-            visit = Visit(self.world, self.body, self.course_id, booking, twists)
+            visit = self.visit_type(self.world, self.body, self.course_id, booking, twists)
             yield from visit.live()
             self.visits.append(visit)
             if visit.stopped_at is not None:

@@ -13,6 +13,10 @@ from tests.recount.exported import Known, moment
 INFUSION_KINDS = {"trial", "series", "booster", "re_induction"}
 ENDINGS = ("patient_discharged", "left_against_advice", "transferred_to_hospital", "visit_ended_without_infusion",
            "died_in_care")
+CALLED = {"patient_discharged": "discharged", "left_against_advice": "left_against_advice",
+          "transferred_to_hospital": "transferred", "visit_ended_without_infusion": "not_infused",
+          "died_in_care": "died"}
+"""How a dashboard calls an ending that has no reason of its own."""
 STEPS = ("started", "paused", "resumed", "given", "recovery_assessed")
 HOUR = pd.Timedelta(hours=1)
 NAT = pd.NaT
@@ -97,7 +101,7 @@ def visits(known: Known) -> pd.DataFrame:
             "arrived": None if arrival is None else arrival["at"],
             "roomed": _at(first, "patient_roomed"), "started": _at(first, "started"), "stopped": _at(first, "given"),
             "ended": None if ending is None else ending["at"],
-            "ending": None if ending is None else ending["name"].removeprefix("infusion.").removesuffix(".v1"),
+            "ending": None if ending is None else CALLED[ending["name"].removeprefix("infusion.").removesuffix(".v1")],
             "reason": None if ending is None else ending.reason_code,
         })  # fmt: skip
     columns = ["visit", "patient", "clinic", "position", "kind", "appointment", "booked", "arrived", "roomed",
@@ -137,7 +141,8 @@ def stays(known: Known, clinics: dict[str, Clinic], as_of: pd.Timestamp) -> pd.D
     frame = pd.DataFrame(rows, columns=["visit", "clinic", "room", "since", "until", "unclosed", "released"])
     for column in ("since", "until"):
         frame[column] = pd.to_datetime(frame[column], utc=True).astype("datetime64[us, UTC]")
-    return frame[frame.until > frame.since].reset_index(drop=True)
+    frame["unclosed"] = frame.unclosed.astype(bool)
+    return frame[frame.until >= frame.since].reset_index(drop=True)
 
 
 def _at(first: dict[str, Any], step: str) -> pd.Timestamp | None:
