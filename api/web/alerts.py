@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
@@ -16,6 +17,7 @@ from api.http.problems import not_found
 from api.http.resources.alerts import Alert, waiting
 from api.http.scope import see_patient
 from api.web.address import clinic_name
+from api.web.names import names, patient_cell
 from api.web.page import may, render
 from domain import diary
 from domain.diary.home_reports import AlertAlreadyAcknowledged
@@ -36,21 +38,22 @@ def show() -> Response:
     """What waits, the oldest first."""
     alerts = waiting()
     opened("alerts", count=len(alerts))
-    now = wired().services.clock.now()
+    now, known = wired().services.clock.now(), names(str(one.patient_id) for one in alerts)
     return render(
         "alerts.html", title="Alerts from home", active="web_alerts.show",
         lede="What patients said from home that asks for somebody at once. It stays here until somebody acknowledges.",
-        alerts=[_shown(one, now) for one in alerts], actions=list(HOME_ALERT_ACTIONS.values()),
+        alerts=[_shown(one, now, known) for one in alerts], actions=list(HOME_ALERT_ACTIONS.values()),
         can_acknowledge=may("web_alerts.acknowledge"), done=request.args.get("done") == "1",
     )
 
 
-def _shown(one: Alert, now: datetime) -> dict[str, object]:
+def _shown(one: Alert, now: datetime, known: Mapping[str, str]) -> dict[str, object]:
     clinic = clinic_name(str(one.clinic_id))
     raised = one.raised_at.astimezone(ZoneInfo(clinic.timezone))
     return {
-        "alert_id": one.alert_id, "patient_id": one.patient_id, "kind": HOME_ALERTS[one.kind].text,
-        "clinic": clinic.name, "raised_at": one.raised_at, "timezone": clinic.timezone, "raised": raised,
+        "alert_id": one.alert_id, "patient": patient_cell(str(one.patient_id), known), "patient_id": one.patient_id,
+        "kind": HOME_ALERTS[one.kind].text, "clinic": clinic.name,
+        "raised_at": one.raised_at, "timezone": clinic.timezone, "raised": raised,
         "minutes": max(0, round((now - one.raised_at).total_seconds() / 60)), "steps": len(one.told),
         "people": len({each for step in one.told for each in step}),
     }

@@ -43,6 +43,7 @@ def test_an_alert_waits_in_the_list_until_it_is_acknowledged_on_the_page(lived: 
     page = browser.get("/alerts")
     assert page.status_code == 200
     assert "Chest pain" in page.text
+    assert "Example, Alex" in page.text, "who is meant, without opening another page"
     answer = browser.post(f"/alerts/{lived.ids[ex.PATIENT]}/{alert_id}", data={
         "action": "called_patient", "note": "", **token(browser)})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/alerts?done=1")
