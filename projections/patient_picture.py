@@ -37,6 +37,7 @@ from projections.patient_standing import (
     papers,
     prompts,
 )
+from projections.patient_visits import BookedVisit, visits
 from projections.timeline import standing_entries
 
 MODERATE_LEFT, SUBSTANTIAL_LEFT = Decimal("0.7"), Decimal("0.5")
@@ -147,6 +148,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     follow_up: Figure
     asked: tuple[Asked, ...]
     alerts: tuple[OpenAlert, ...]
+    visits: tuple[BookedVisit, ...]
 
 
 def picture(
@@ -165,7 +167,7 @@ def picture(
         side_effects=_effects(entries), boosters=_boosters(entries, given), adjuncts=_adjuncts(entries),
         courses=_courses(entries, given, pain), papers=tuple(papers(entries, days, timezone, as_of)),
         findings=findings(entries), conditions=conditions(entries), follow_up=figure, asked=asked,
-        alerts=alerts(entries),
+        alerts=alerts(entries), visits=visits(entries),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-25.24"
+VERSION = "2026-11-25.25"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset",
@@ -151,7 +151,7 @@ POLICY: Mapping[str, Permit] = dict([
     *_pages(READS_CHART, "web_patients.show"),
     *_pages(READS_FIGURES, "web_funnel.show"),
     *_pages(READS_SCHEDULE, """web_schedule.index web_schedule.day web_schedule.week web_schedule.appointment
-            web_schedule.waitlist web_schedule.premises"""),
+            web_schedule.waitlist web_schedule.premises web_schedule.of_patient"""),
     *_pages(MEETS, """web_schedule.find web_schedule.book web_schedule.make_booking web_schedule.confirm
             web_schedule.cancel web_schedule.no_show web_schedule.move web_schedule.series web_schedule.book_series
             web_schedule.join_waitlist web_schedule.refill web_schedule.leave_waitlist"""),

@@ -28,6 +28,7 @@ from api.web.page import render
 from api.web.patients import blueprint
 from api.web.rows import event_title
 from api.web.tables import Cell, Column, Table, cell
+from api.web.visits import visit_tables
 from api.web.wording import count, day, duration, moment, when, words
 from domain.kernel import Actor
 from projections.patient_picture import CourseLine, Picture
@@ -91,7 +92,8 @@ def show(patient_id: UUID) -> Response:
         merged=None if state.merged_into is None else str(state.merged_into), erased=state.erased,
         kinds=_kinds(asked.get("kind")), lines=[_line(one, found.timezone) for one in entries.entries],
         total=entries.total, older=_older(entries), first_page="cursor" not in asked,
-        tables=[chart.table, _papers(found), _findings(found), _courses(found), _asked_table(found)],
+        tables=[chart.table, *visit_tables(found.visits, found.as_of), _papers(found), _findings(found),
+                _courses(found), _asked_table(found)],
     )
 
 

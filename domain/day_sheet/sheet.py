@@ -34,9 +34,14 @@ def _booked(state: State, event: Event) -> State:
         case booking.AppointmentMoved(to_date=None):
             return _change(
                 state, event.appointment_id, room_id=event.room_id, starts_at=event.starts_at, ends_at=event.ends_at,
+                overbooked_by=None, overbooked_because=None,
             )
         case booking.AppointmentMoved():
             return _change(state, event.appointment_id, status="moved")
+        case booking.OverbookingAuthorised():
+            return _change(
+                state, event.appointment_id, overbooked_by=event.authorised_by, overbooked_because=event.reason_code,
+            )
         case booking.AppointmentConfirmed():
             return _change(state, event.appointment_id, confirmed=True)
         case booking.AppointmentCancelled():

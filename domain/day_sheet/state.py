@@ -21,7 +21,10 @@ class AppointmentNotLive(DomainError):
 
 
 class Appointment(msgspec.Struct, frozen=True, kw_only=True):
-    """status: booked, moved (to another day), cancelled, no_show, kept (the patient arrived)."""
+    """status: booked, moved (to another day), cancelled, no_show, kept (the patient arrived).
+
+    overbooked_by and overbooked_because: who authorised that its present slot lies over another booking, and why.
+    """
 
     appointment_id: UUID
     patient_id: UUID
@@ -36,6 +39,8 @@ class Appointment(msgspec.Struct, frozen=True, kw_only=True):
     status: Code = "booked"
     confirmed: bool = False
     infusion_id: UUID | None = None
+    overbooked_by: UUID | None = None
+    overbooked_because: Code | None = None
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,7 +45,9 @@ ARGUMENTS = {
 }  # fmt: skip
 """Which of the story's things an argument of an address stands for."""
 
-PAGE_QUESTIONS = {"web_rows.show": "?figure=together.rooms.open_minutes"}
+PAGE_QUESTIONS = {
+    "web_rows.show": "?figure=together.rooms.open_minutes", "web_schedule.of_patient": f"?patient={ex.PATIENT}",
+}  # fmt: skip
 """What a page must be asked with."""
 
 BODIES: dict[str, dict[str, Any]] = {

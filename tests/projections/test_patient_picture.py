@@ -126,3 +126,46 @@ def test_an_alert_is_open_until_it_is_answered_and_a_prompt_until_a_score_comes(
     later = drawn(told, START + 4 * DAY)
     assert (later.alerts, [one.state for one in later.asked]) == ((), ["answered"])
     assert (later.follow_up.numerator, later.follow_up.denominator) == (1, 1)
+
+
+def test_visits_are_what_became_of_each_booking() -> None:
+    """Given one moved to another day, one confirmed, one cancelled, one missed, one kept, entered in another order than
+    they happened; then each is told once, where and as the log left it, and as it was known before."""
+    told, room = Told(), uid(1, 4)
+    one, two, three, four, five = (uid(number, 7) for number in range(1, 6))
+    sheet, other = uid(1, 8), uid(2, 8)
+
+    def book(appointment: Any, days: int, stream: Any = sheet, at: datetime = START, **fields: Any) -> None:
+        begin = START + days * DAY
+        told.add(
+            "appointment.booked.v1", stream, at, appointment_id=appointment, patient_id=PATIENT, room_id=room,
+            visit_kind="series", starts_at=begin, ends_at=begin + timedelta(hours=2), **fields,
+        )  # fmt: skip
+
+    for number, appointment in enumerate((one, two, three, four, five), 1):
+        book(appointment, number)
+    before = told.history.head()
+    told.add(
+        "appointment.moved.v1", sheet, START + timedelta(hours=1), appointment_id=one, room_id=room,
+        starts_at=START + 9 * DAY, ends_at=START + 9 * DAY + timedelta(hours=1), was_starts_at=START + DAY,
+        asked_by="patient", reason_code="work", to_date=(START + 9 * DAY).date(),
+    )  # fmt: skip
+    book(one, 9, other, START + timedelta(hours=1), moved_from=(START + DAY).date())
+    told.add("appointment.no_show_recorded.v1", sheet, START + 4 * DAY, appointment_id=four)
+    told.add("appointment.confirmed.v1", sheet, START + timedelta(hours=3), appointment_id=two)
+    told.add(
+        "appointment.cancelled.v1", sheet, START + timedelta(hours=2), appointment_id=three, asked_by="patient",
+        reason_code="illness",
+    )  # fmt: skip
+    told.add("appointment.kept.v1", sheet, START + 5 * DAY, appointment_id=five, infusion_id=uid(1, 6))
+
+    def seen(as_of: datetime, known_at: int | None = None) -> list[tuple[Any, str, datetime]]:
+        return [(visit.appointment, visit.state, visit.starts_at) for visit in drawn(told, as_of, known_at).visits]
+
+    assert seen(START + 20 * DAY) == [
+        (two, "confirmed", START + 2 * DAY), (three, "cancelled", START + 3 * DAY), (four, "no_show", START + 4 * DAY),
+        (five, "kept", START + 5 * DAY), (one, "booked", START + 9 * DAY),
+    ]  # fmt: skip
+    booked = [(each, "booked", START + number * DAY) for number, each in enumerate((one, two, three, four, five), 1)]
+    assert seen(START + 20 * DAY, before) == booked
+    assert seen(START) == booked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from html import unescape
@@ -81,6 +82,7 @@ def sheet(world: World, days: int) -> day_sheet.State:
 PAGES = {
     "web_schedule.day": "{day}", "web_schedule.week": "week/{day}", "web_schedule.book": "book",
     "web_schedule.series": "series", "web_schedule.waitlist": "waitlist", "web_schedule.premises": "premises",
+    "web_schedule.of_patient": "visits?patient={patient}",
 }
 FORMS = {
     "web_schedule.find": "find", "web_schedule.make_booking": "book", "web_schedule.book_series": "series",
@@ -109,7 +111,8 @@ def _token(browser: FlaskClient, world: World) -> str:
 def test_each_role_sees_and_does_what_the_policy_says(world: World, role: str) -> None:
     """Pages and forms, both ways; another clinic's are the 404 that a random id is; nothing is written."""
     mine, theirs = world.browser(role, "A"), world.browser(role, "B")  # type: ignore[arg-type]
-    fill, head = {"day": day(world, 90), "id": uuid4()}, world.services.log.head()
+    fill = {"day": day(world, 90), "id": uuid4(), "patient": world.ids[ex.PATIENT]}
+    head = world.services.log.head()
     for operation, rest in PAGES.items():
         allowed = role in POLICY[operation].roles
         address = path(world, rest.format(**fill))
@@ -251,6 +254,9 @@ def test_overbooking_needs_a_person_and_a_reason_and_is_an_event(world: World) -
         "appointment.booked.v1", "appointment.overbooking_authorised.v1"]
     html = page(browser, path(world, str(day(world, 6))))
     assert 'colspan="2"' in html and html.count("overbooked</span>") == 2
+    over = world.services.log.read(head, 1)[0].event.appointment_id  # type: ignore[attr-defined]
+    told = unescape(page(browser, path(world, f"{day(world, 6)}/{over}")))
+    assert re.search(r"<dt>Overbooked</dt><dd>authorised by [^<]+: urgent</dd>", told)
 
 
 def test_the_time_clicked_in_the_grid_stays_chosen_for_another_kind_of_visit(world: World) -> None:
@@ -368,7 +374,13 @@ def test_a_series_with_a_conflict_is_mended_by_one_click_and_booked(world: World
     assert form.fields["visit-1"] == [times[0]] and form.fields["visit-2"] != [times[1]]
     done = submit(browser, form)
     assert done.status_code == 303, unescape(done.text)
+    world.caught_up()
+    listed = page(browser, done.headers["Location"])
+    assert "The series is booked." in listed
+    coming = re.findall(r'<time datetime="([^"]+)"', listed.partition("Earlier and cancelled")[0])
     chosen = datetime.fromisoformat(form.fields["visit-2"][0].partition("|")[2])
+    wished = datetime.fromisoformat(times[0].partition("|")[2])
+    assert {wished, chosen} <= {datetime.fromisoformat(one) for one in coming}
     state = sheet(world, days)
     mine = [one for one in state.appointments.values() if str(one.patient_id) == world.ids[ex.PATIENT]]
     assert [one.starts_at for one in mine] == [chosen]

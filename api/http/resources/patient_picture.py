@@ -57,6 +57,9 @@ class PictureSchema(Schema):
     follow_up = fields.Dict(required=True, metadata={"description": "The figure: answered of due."})
     asked = fields.List(fields.Dict(), required=True)
     alerts = fields.List(fields.Dict(), required=True)
+    visits = fields.List(fields.Dict(), required=True, metadata={
+        "description": "Appointments: booked, confirmed, kept, no_show or cancelled.",
+    })
 
 
 _EXAMPLE = {
@@ -74,6 +77,10 @@ _EXAMPLE = {
     }],
     "follow_up": {"metric": "follow_up_answered", "value": None, "numerator": 3, "denominator": 4, "n": 4},
     "alerts": [],
+    "visits": [{
+        "appointment": ex.APPOINTMENT, "clinic": ex.CLINIC, "visit_kind": "series", "state": "booked",
+        "starts_at": "2026-03-23T09:00:00-07:00", "ends_at": "2026-03-23T11:15:00-07:00", "position": 48301,
+    }],
 }  # fmt: skip
 
 

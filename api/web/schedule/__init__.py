@@ -7,11 +7,12 @@ from api.web.schedule import (
     premises_pages,
     series_pages,
     views,
+    visits_pages,
     waitlist_pages,
 )
 from api.web.schedule.place import blueprint
 
 __all__ = [
     "appointment_pages", "blueprint", "booking_pages", "find_pages", "premises_pages", "series_pages", "views",
-    "waitlist_pages",
+    "visits_pages", "waitlist_pages",
 ]

@@ -114,7 +114,10 @@ def _page(at: Desk, local_date: date, appointment_id: UUID, problem: str = "", s
         later=asked.first + timedelta(days=choosing.SHOWN_DAYS), asked_by=ASKED_BY, moved=APPOINTMENT_MOVED,
         cancelled=APPOINTMENT_CANCELLED, overbooking=OVERBOOKING, authorisers=at.authorisers() if live else [],
         nurse=full_name(one.nurse_id) if one.nurse_id else "",
-        prescriber=full_name(one.prescriber_id) if one.prescriber_id else "", began=one.starts_at <= at.known.now,
+        prescriber=full_name(one.prescriber_id) if one.prescriber_id else "",
+        authorised=full_name(one.overbooked_by) if one.overbooked_by else "",
+        because=OVERBOOKING[one.overbooked_because].text if one.overbooked_because else "",
+        began=one.starts_at <= at.known.now,
     )
 
 

@@ -63,8 +63,7 @@ def book_series(clinic_id: UUID) -> AnyResponse:
         )
     except DomainError as error:
         return _form(at, refused(at, error), 422)
-    first = min(one.starts_at for one in occurrences)
-    return redirect(at.to("week", local_date=first.date(), said="series"), code=303)
+    return redirect(at.to("of_patient", patient=found[0], said="series"), code=303)
 
 
 def _chosen(at: Desk) -> tuple[day_sheet.Occurrence, ...]:

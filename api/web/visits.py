@@ -1,0 +1,60 @@
+"""A patient's visits as tables: those still to come, to be read out or handed over, and what became of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from flask import url_for
+
+from api.http.context import principal
+from api.web.address import clinic_name
+from api.web.page import may
+from api.web.tables import Cell, Column, Table, Tone, cell
+from api.web.wording import when, words
+from projections.patient_visits import BookedVisit
+
+__all__ = ["visit_tables"]
+
+WAITED_FOR = ("booked", "confirmed")
+TONES: dict[str, Tone] = {"no_show": "attention", "confirmed": "ok", "kept": "ok"}
+
+
+def visit_tables(visits: Sequence[BookedVisit], now: datetime) -> tuple[Table, Table]:
+    """Those still to come, the next one first; the others, the latest first. Times on each clinic's clock."""
+    coming = [one for one in visits if one.ends_at > now and one.state in WAITED_FOR]
+    earlier = [one for one in reversed(visits) if one not in coming]
+    return (
+        _table("coming", "Coming visits", "No visit is booked.", coming),
+        _table("earlier", "Earlier and cancelled visits", "None.", earlier),
+    )
+
+
+def _table(name: str, title: str, empty: str, visits: Sequence[BookedVisit]) -> Table:
+    opens = may("web_events.show")
+    event = (Column("event", "Event no.", numeric=True),) if opens else ()
+    return Table(
+        name=name, title=title, empty=empty,
+        columns=(Column("when", "When"), Column("what", "Visit"), Column("where", "Clinic"), Column("state", "State"),
+                 *event),
+        rows=tuple(_row(one, opens) for one in visits),
+    )  # fmt: skip
+
+
+def _row(one: BookedVisit, opens: bool) -> tuple[Cell, ...]:
+    here = clinic_name(str(one.clinic))
+    event = (cell(one.position, str(one.position), href=f"/events/{one.position}"),) if opens else ()
+    return (
+        cell(one.starts_at, when(one.starts_at, here.timezone), href=_booking(one, here.timezone)),
+        cell(words(one.visit_kind)), cell(here.name), cell(words(one.state), tone=TONES.get(one.state, "")), *event,
+    )  # fmt: skip
+
+
+def _booking(one: BookedVisit, timezone: str) -> str | None:
+    mine = principal().clinics
+    if not may("web_schedule.appointment") or (mine is not None and one.clinic not in mine):
+        return None
+    local_date = one.starts_at.astimezone(ZoneInfo(timezone)).date()
+    return url_for(
+        "web_schedule.appointment", clinic_id=one.clinic, local_date=local_date, appointment_id=one.appointment)
