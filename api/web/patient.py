@@ -57,6 +57,7 @@ class _Asked(Schema):
     as_of = AwareMoment()
     known_at = fields.String(validate=validate.Regexp(r"^([0-9]{1,18}|[0-9]{4}-[0-9T:.+Zz-]+)$"))
     kind = fields.String(validate=validate.OneOf(TIMELINE_KINDS))
+    drawn = fields.String(validate=validate.OneOf(["all"]))
     cursor = fields.String(validate=validate.Regexp(r"^[A-Za-z0-9_-]{1,512}$"))
 
 
@@ -83,11 +84,13 @@ def show(patient_id: UUID) -> Response:
     asked["known_at"] = str(position if known is None else min(known, position))
     found = picture_of(patient_id, asked)
     entries = _entries(patient_id, asked, int(asked["known_at"]))
-    chart = charts.course(found)
+    since, everything = charts.drawn_from(found), asked.get("drawn") == "all"
+    chart = charts.course(found, None if everything else since)
     follow_up = shown(found.follow_up, "follow_up")
     return render(
         "patient.html", title=names([str(patient_id)]).get(str(patient_id)) or f"Patient {str(patient_id)[:8]}",
-        active="web_patients.show", picture=found, chart=chart, follow_up=follow_up, figures=[follow_up],
+        active="web_patients.show", picture=found, chart=chart,
+        since=None if since is None else day(since), everything=everything, follow_up=follow_up, figures=[follow_up],
         about=_who(state), clinic=clinic_name(str(state.home_clinic_id)), past=_past(request.args.to_dict(), found),
         merged=None if state.merged_into is None else str(state.merged_into), erased=state.erased,
         kinds=_kinds(asked.get("kind")), lines=[_line(one, found.timezone) for one in entries.entries],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
@@ -51,11 +52,15 @@ def patient_href(patient_id: UUID) -> str | None:
     return url_for("web_patients.show", patient_id=patient_id) if may("web_patients.show") else None
 
 
+WORD_BEGINS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
 def event_title(name: str) -> str:
-    """An event's name in words: `infusion.given.v1` is `Infusion given`."""
+    """An event's name in words: `infusion.given.v1` is `Infusion given`, `IVPlaced` is `IV placed`."""
     kind = EVENTS.get(name)
     text = kind.__name__ if kind is not None else name.rpartition(".v")[0].replace(".", " ").replace("_", " ")
-    spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in text).strip()
+    parts = [part if part.isupper() else part.lower() for part in WORD_BEGINS.split(text)]
+    spaced = " ".join(parts)
     return spaced[:1].upper() + spaced[1:]
 
 

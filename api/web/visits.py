@@ -13,6 +13,7 @@ from api.web.address import clinic_name
 from api.web.page import may
 from api.web.tables import Cell, Column, Table, Tone, cell
 from api.web.wording import when, words
+from domain.vocabulary.reasons import VISIT_KINDS
 from projections.patient_visits import BookedVisit
 
 __all__ = ["visit_tables"]
@@ -26,29 +27,35 @@ def visit_tables(visits: Sequence[BookedVisit], now: datetime) -> tuple[Table, T
     coming = [one for one in visits if one.ends_at > now and one.state in WAITED_FOR]
     earlier = [one for one in reversed(visits) if one not in coming]
     return (
-        _table("coming", "Coming visits", "No visit is booked.", coming),
-        _table("earlier", "Earlier and cancelled visits", "None.", earlier),
+        _table("coming", "Coming visits", "No visit is booked.", coming, now),
+        _table("earlier", "Earlier and cancelled visits", "None.", earlier, now),
     )
 
 
-def _table(name: str, title: str, empty: str, visits: Sequence[BookedVisit]) -> Table:
+def _table(name: str, title: str, empty: str, visits: Sequence[BookedVisit], now: datetime) -> Table:
     opens = may("web_events.show")
     event = (Column("event", "Event no.", numeric=True),) if opens else ()
     return Table(
         name=name, title=title, empty=empty,
         columns=(Column("when", "When"), Column("what", "Visit"), Column("where", "Clinic"), Column("state", "State"),
                  *event),
-        rows=tuple(_row(one, opens) for one in visits),
+        rows=tuple(_row(one, opens, now) for one in visits),
     )  # fmt: skip
 
 
-def _row(one: BookedVisit, opens: bool) -> tuple[Cell, ...]:
+def _row(one: BookedVisit, opens: bool, now: datetime) -> tuple[Cell, ...]:
     here = clinic_name(str(one.clinic))
     event = (cell(one.position, str(one.position), href=f"/events/{one.position}"),) if opens else ()
     return (
         cell(one.starts_at, when(one.starts_at, here.timezone), href=_booking(one, here.timezone)),
-        cell(words(one.visit_kind)), cell(here.name), cell(words(one.state), tone=TONES.get(one.state, "")), *event,
+        cell(VISIT_KINDS[one.visit_kind].text), cell(here.name), _state(one, now), *event,
     )  # fmt: skip
+
+
+def _state(one: BookedVisit, now: datetime) -> Cell:
+    if one.state in WAITED_FOR and one.ends_at <= now:
+        return cell("nothing recorded since")
+    return cell(words(one.state), tone=TONES.get(one.state, ""))
 
 
 def _booking(one: BookedVisit, timezone: str) -> str | None:

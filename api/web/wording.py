@@ -24,7 +24,7 @@ PLAIN: dict[str, str] = {
     "pending": "too early to say", "missing": "no score", "per 100": "per 100 infusions",
     "waiting_for_driver": "waiting for driver", "clinic_side": "by the clinic",
     "patient_24h_or_more": "by the patient, 24 h ahead or more", "not_due": "not due yet",
-    "patient_side": "by the patient",
+    "patient_side": "by the patient", "follow_up": "follow-up", "re_induction": "re-induction",
 }
 
 

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from api.http import examples as ex
+from api.web.rows import event_title
 from tests.api.story import NEVER_CARES
 from tests.api.world import World
 
@@ -157,3 +158,11 @@ def _struck_as_wrong_patient(lived: World) -> int:
     )
     assert struck.status_code == 201, struck.text
     return int(scored["position"])
+
+
+@pytest.mark.parametrize(("name", "title"), [
+    ("infusion.given.v1", "Infusion given"), ("infusion.iv_placed.v1", "IV placed"),
+    ("no.such_event.v9", "No such event"),
+])
+def test_an_events_name_in_words(name: str, title: str) -> None:
+    assert event_title(name) == title

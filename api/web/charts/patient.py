@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from api.web.charts import Chart
 from api.web.tables import Cell, Column, Table, cell
@@ -16,21 +18,44 @@ PAIN_KINDS = ("now", "average", "worst")
 INFUSIONS, EFFECTS, BOOSTERS, THERAPY = -1.2, -2.4, -3.6, -4.8
 AHEAD = ("scheduled", "booked")
 """Boosters to come: one that was given is an infusion, one that was cancelled is in the list."""
+BEFORE_DAYS = 56
+"""So many days before the first course are drawn with it: what imported years before would press into a corner."""
 TRACKS = {INFUSIONS: "Infusions", EFFECTS: "Side effects", BOOSTERS: "Boosters", THERAPY: "Other therapy"}
 
 
-def course(picture: Picture) -> Chart:
-    """All that happened to the patient in one picture."""
+def drawn_from(picture: Picture) -> date | None:
+    """The day from which on the picture is drawn unless all is asked for; None when that leaves nothing out."""
+    if not picture.courses:
+        return None
+    opened = min(one.opened_at for one in picture.courses).astimezone(ZoneInfo(picture.timezone)).date()
+    since = opened - timedelta(days=BEFORE_DAYS)
+    return since if _first_day(picture) < since else None
+
+
+def course(picture: Picture, since: date | None = None) -> Chart:
+    """What happened to the patient from `since` on in one picture; all of it in its table."""
+    whole, picture = picture, _from(picture, since)
     layers = [layer for layer in (
         _therapies(picture), _lines(picture), _drops(picture), _pain(picture), _infusions(picture), _effects(picture),
         _boosters(picture),
     ) if layer]  # fmt: skip
     return Chart(
         name="course", title="Pain, infusions and what came with them", spec={"layer": layers}, height=400,
-        table=table(picture), description=_said(picture),
+        table=table(whole), description=_said(whole),
         aid="Lines: pain scores 0 to 10. Triangles: infusions. Dashed levels: the course's baseline, and 30 and 50 % "
             "below it. Diamonds: side effects, larger by grade. Circles: boosters due (open) or booked (filled).",
     )  # fmt: skip
+
+
+def _from(picture: Picture, since: date | None) -> Picture:
+    if since is None:
+        return picture
+    begin = datetime.combine(since, time(0), ZoneInfo(picture.timezone))
+    return msgspec.structs.replace(
+        picture, pain=tuple(one for one in picture.pain if one.at >= begin),
+        infusions=tuple(one for one in picture.infusions if one.started_at >= begin),
+        side_effects=tuple(one for one in picture.side_effects if one.onset_at >= begin),
+    )
 
 
 def _local(at: datetime, picture: Picture) -> str:
