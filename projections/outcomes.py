@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from projections.columns import store as columns
 from projections.columns.curves import curves
-from projections.columns.funnel import funnel
+from projections.columns.funnel import referrals
 from projections.columns.outcome_figures import ReliefFigures
 from projections.columns.outcomes import OutcomeColumns
 from projections.columns.path import PathFigures
@@ -100,7 +100,7 @@ def report(
         waterfall=relief.waterfall(), pain_over_time=relief.pain_course(), durations=curves(found),
         dose_response=relief.dose_response(), score_changes=path.score_changes(),
         follow_up_answered=path.follow_up(), path=_path(path), infusions_per_90_days=path.per_90_days(),
-        funnel=funnel(facts, known, period, span, cut), booster_gaps=path.booster_gaps(),
+        funnel=referrals(facts, known, period, span, cut).funnel(), booster_gaps=path.booster_gaps(),
     )  # fmt: skip
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection
 
+from projections.columns import store as columns
+from projections.columns.funnel import Referrals, referrals
 from projections.facts.loading import calendars, widest
 from projections.facts.reading import Cut
-from projections.facts.referrals import referrals
 from projections.metrics.calendar import Period
 from projections.metrics.definitions import FUNNEL_STEPS, Definition, current
-from projections.metrics.figures import Figure, amount
-from projections.metrics.funnel import STEPS, FunnelWeek, Referred, funnel
+from projections.metrics.figures import FactIds, Figure, amount
+from projections.metrics.funnel import STEPS, FunnelWeek
+from projections.metrics.lazy import Lazily
 
 
 class StepFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,40 +52,34 @@ class FunnelReport(msgspec.Struct, frozen=True, kw_only=True):
 def report(
     conn: Connection, clinics: Collection[str], period: Period, *, as_of: datetime, known_at: int | None = None
 ) -> FunnelReport:
-    """The funnel; six queries, each bounded by clinics and period or by the patients found."""
+    """The funnel; a clinic's own is made when it is opened."""
     cut = Cut.at(as_of, known_at)
+    facts = columns.facts(conn)
     known = calendars(conn, clinics, cut)
-    found = referrals(conn, known, period, widest(known.values(), period), cut)
-    by_clinic: dict[str, list[Referred]] = defaultdict(list)
-    for one in found:
-        by_clinic[one.clinic].append(one)
+    found = referrals(facts, known, period, widest(known.values(), period), cut)
     return FunnelReport(
-        period=period, as_of=as_of, known_at=known_at, clinics=tuple(known),
-        together=_funnel(found, cut.as_of_us),
-        by_clinic={clinic: _funnel(by_clinic[clinic], cut.as_of_us) for clinic in known},
+        period=period, as_of=as_of, known_at=known_at, clinics=tuple(known), together=_funnel(found),
+        by_clinic=Lazily(known, lambda clinic: _funnel(found.at(clinic))),
     )  # fmt: skip
 
 
-def _funnel(some: Sequence[Referred], as_of_us: int) -> ReferralFunnel:
-    whole = funnel(some, as_of_us)
+def _funnel(some: Referrals) -> ReferralFunnel:
+    whole = some.funnel()
     return ReferralFunnel(
-        referred=len(some), steps={step: _step(some, step) for step in STEPS}, within=whole.within, weeks=whole.weeks
-    )
+        referred=whole.referred, steps={step: _step(some, step) for step in STEPS}, within=whole.within,
+        weeks=whole.weeks,
+    )  # fmt: skip
 
 
-def _step(some: Sequence[Referred], step: str) -> StepFigures:
-    short = [one for one in some if step not in one.reached]
-    failed: dict[str, list[Referred]] = defaultdict(list)
-    for one in short:
-        if one.failed is not None:
-            failed[one.failed].append(one)
+def _step(some: Referrals, step: str) -> StepFigures:
+    became = some.became(step)
+    failed = became.failed_by_reason
     return StepFigures(
-        done=_count("funnel_done", [one for one in some if step in one.reached]),
-        failed=_count("funnel_failed", [one for one in short if one.failed is not None]),
-        failed_by_reason={reason: _count("funnel_failed", own) for reason, own in sorted(failed.items())},
-        open=_count("funnel_open", [one for one in short if one.failed is None]),
-    )
+        done=_count("funnel_done", became.done), failed=_count("funnel_failed", became.failed),
+        failed_by_reason={reason: _count("funnel_failed", failed[reason]) for reason in sorted(failed)},
+        open=_count("funnel_open", became.open),
+    )  # fmt: skip
 
 
-def _count(metric: str, some: Sequence[Referred]) -> Figure:
-    return amount(metric, len(some), "referrals", n=len(some), rows=[one.fact for one in some])
+def _count(metric: str, some: FactIds) -> Figure:
+    return amount(metric, len(some), "referrals", n=len(some), rows=some)

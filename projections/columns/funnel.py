@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -24,22 +26,32 @@ from projections.metrics.funnel import STEPS, WITHIN_DAYS, Funnel, FunnelWeek, S
 from projections.metrics.intervals import Span
 
 
-def funnel(facts: Facts, known: Mapping[str, ClinicCalendar], period: Period, span: Span, at: Cut) -> Funnel:
-    """The funnel of the referrals received in the period at these clinics, by the date each was received on."""
+@dataclass(frozen=True)
+class Became:
+    """What a step says of referrals: it was reached, care ended before it, or it may still be reached."""
+
+    done: FactIds
+    failed: FactIds
+    failed_by_reason: Mapping[str, FactIds]
+    open: FactIds
+
+
+def referrals(facts: Facts, known: Mapping[str, ClinicCalendar], period: Period, span: Span, at: Cut) -> Referrals:
+    """The referrals received in the period at these clinics, by the date each was received on."""
     rows = facts.of(patient_facts).between(span[0] - DAY, at.as_of_us + 1)
     day = rows["from_date"]
     inside = (day >= period.first.toordinal()) & (day <= period.last.toordinal())
     here = facts.codes("clinic").marked(list(known))[rows["clinic"]]
     rows = cut(rows.where(is_word(facts, rows["kind"], "referral") & inside & here), at)
-    return _Referrals(facts, rows, known, at).funnel()
+    return Referrals(facts, rows, known, at)
 
 
-class _Referrals:
+class Referrals:
     """Referrals with what each has reached; `_us` is the beginning of the day on which it was received."""
 
     def __init__(self, facts: Facts, rows: Rows, known: Mapping[str, ClinicCalendar], at: Cut) -> None:
         self._facts, self._as_of_us = facts, at.as_of_us
-        self._fact, day = rows["position"], rows["from_date"]
+        self._fact, self._clinic, day = rows["position"], rows["clinic"], rows["from_date"]
         self._monday = day - (day + 6) % 7
         self._us = (day - UNIX_DAY) * DAY
         for name, calendar in known.items():
@@ -97,33 +109,61 @@ class _Referrals:
         place = np.where(mine, place, len(order))
         return np.append(us[order], NONE)[place], np.append(why[order], -1)[place]
 
+    def at(self, clinic: str) -> Referrals:
+        """Those received by this clinic."""
+        own = np.flatnonzero(self._clinic == self._facts.codes("clinic").of(clinic))
+        found = copy(self)
+        found._fact, found._clinic, found._us = self._fact[own], self._clinic[own], self._us[own]
+        found._monday, found._failed = self._monday[own], self._failed[own]
+        found._reached = {step: reached[own] for step, reached in self._reached.items()}
+        return found
+
     # --- counts ------------------------------------------------------------------------------------
 
+    def became(self, step: str) -> Became:
+        """Which referrals reached a step, and what became of the others."""
+        reached, fact, names = self._reached[step] != NONE, self._fact, self._facts.codes("word")
+        ended = ~reached & (self._failed >= 0)
+        return Became(
+            done=FactIds("p", fact[reached]), failed=FactIds("p", fact[ended]),
+            failed_by_reason={
+                names.name(code): FactIds("p", fact[ended & (self._failed == code)])
+                for code in np.unique(self._failed[ended]).tolist()
+            },
+            open=FactIds("p", fact[~reached & (self._failed < 0)]),
+        )  # fmt: skip
+
     def funnel(self) -> Funnel:
-        weeks = np.unique(self._monday).tolist()
+        """The funnel by week, and the rates within so many days."""
+        mondays, week = np.unique(self._monday, return_inverse=True)
+        steps = {step: self._counts(step, week, len(mondays)) for step in STEPS}
+        referred = np.bincount(week, minlength=len(mondays)).tolist()
         return Funnel(
             referred=len(self._fact),
-            weeks=tuple(self._week(week, np.flatnonzero(self._monday == week)) for week in weeks),
+            weeks=tuple(
+                FunnelWeek(week=date.fromordinal(monday), referred=referred[number],
+                           steps={step: counts[number] for step, counts in steps.items()})
+                for number, monday in enumerate(mondays.tolist())
+            ),
             within={
                 step: {f"{days}_days": self._within(step, days) for days in WITHIN_DAYS} for step in STEPS
             },
         )  # fmt: skip
 
-    def _week(self, monday: int, own: Ints) -> FunnelWeek:
-        return FunnelWeek(
-            week=date.fromordinal(monday), referred=len(own), steps={step: self._counts(step, own) for step in STEPS}
-        )
-
-    def _counts(self, step: str, own: Ints) -> StepCounts:
-        names = self._facts.codes("word")
-        rest = own[self._reached[step][own] == NONE]
-        failed = self._failed[rest]
-        counts = dict(zip(*(side.tolist() for side in np.unique(failed, return_counts=True)), strict=True))
-        still_open = counts.pop(-1, 0)
-        return StepCounts(
-            done=len(own) - len(rest), open=still_open,
-            failed=dict(sorted((names.name(code), count) for code, count in counts.items())),
-        )  # fmt: skip
+    def _counts(self, step: str, week: Ints, weeks: int) -> list[StepCounts]:
+        """By week (numbered from 0) what became of its referrals."""
+        names, done = self._facts.codes("word"), self._reached[step] != NONE
+        reached = np.bincount(week[done], minlength=weeks).tolist()
+        still_open = np.bincount(week[~done & (self._failed < 0)], minlength=weeks).tolist()
+        ended = np.flatnonzero(~done & (self._failed >= 0))
+        failed: list[dict[str, int]] = [{} for _ in range(weeks)]
+        pairs, counts = np.unique(week[ended] * len(names) + self._failed[ended], return_counts=True)
+        for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
+            failed[pair // len(names)][names.name(pair % len(names))] = count
+        return [
+            StepCounts(done=reached[number], open=still_open[number], failed=dict(sorted(failed[number].items())))
+            for number in range(weeks)
+        ]
 
     def _within(self, step: str, days: int) -> Figure:
         old_enough = self._as_of_us - self._us >= days * DAY

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from projections.columns.codes import NONE, Ints
+from projections.columns.groups import compact
 from projections.columns.outcomes import OutcomeColumns
 from projections.columns.relief import REASONS, Reliefs, after_series, fell, left_out, peak_fall, reliefs
 from projections.columns.table import Array
@@ -47,6 +48,9 @@ class ReliefFigures:
     def __init__(self, found: OutcomeColumns) -> None:
         self._found = found
         self._given, self._reliefs = found.given, found.reliefs
+        patients, patient = compact(self._given.patient, len(found.facts.codes("patient")) + 1)
+        self._patient, self._patients = patient, len(patients)
+        """By infusion its patient, numbered from 0."""
 
     def _facts(self, some: Reliefs) -> FactIds:
         return FactIds("i", self._given.fact[some.place])
@@ -103,11 +107,11 @@ class ReliefFigures:
 
     def _clusters(self, some: Reliefs) -> Ints:
         """By patient: moderate, substantial, all."""
-        _, patient = np.unique(self._given.patient[some.place], return_inverse=True)
-        return np.stack([
-            np.bincount(patient, weights=column).astype(np.int64)
-            for column in (some.moderate, some.substantial, np.ones(len(some)))
-        ], axis=1)  # fmt: skip
+        patient, size = self._patient[some.place], self._patients
+        every = np.bincount(patient, minlength=size)
+        there = np.flatnonzero(every)
+        hits = (np.bincount(patient[hit], minlength=size)[there] for hit in (some.moderate, some.substantial))
+        return np.stack((*hits, every[there]), axis=1)
 
     def _rate(
         self, every: Reliefs, counted: Reliefs, clusters: Ints, drawn: Sequence[Interval | None] | None

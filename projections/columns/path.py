@@ -295,8 +295,7 @@ class PathFigures:
             own = scores.where(asked_as == asked)
             times = Scored.of(own, self._found.survivor).timeline
             mine = np.flatnonzero(np.isin(instruments, lists) & ~answered)
-            first = times.before(patient[mine], low[mine])
-            answered[mine[times.before(patient[mine], high[mine]) > first]] = True
+            answered[mine[times.any_in(patient[mine], low[mine], high[mine])]] = True
         return answered
 
     # --- boosters and how often --------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,9 +90,11 @@ def fell(baseline: Array, value: Array, percent: int) -> Bools:
     return found
 
 
-@dataclass(frozen=True)
 class Reliefs:
-    """What each of some infusions brought; `place` is where they stand among all. `left_out` as in `REASONS`."""
+    """What each of some infusions brought; `place` is where they stand among all. `left_out` as in `REASONS`.
+
+    Of those chosen from others a column is gathered when it is first asked for.
+    """
 
     place: Ints
     baseline: Array
@@ -105,12 +107,22 @@ class Reliefs:
     substantial: Bools
     landmark_fall: Array
 
+    def __init__(self, columns: Mapping[str, Array], index: Ints) -> None:
+        self._columns, self._index = columns, index
+
+    def __getattr__(self, name: str) -> Array:
+        if name.startswith("_") or name not in self._columns:
+            raise AttributeError(name)
+        found = self._columns[name][self._index]
+        setattr(self, name, found)
+        return found
+
     def __len__(self) -> int:
-        return len(self.place)
+        return len(self._index)
 
     def where(self, chosen: Array) -> Reliefs:
         """Those chosen."""
-        return Reliefs(**{name: column[chosen] for name, column in vars(self).items()})
+        return Reliefs(self._columns, self._index[chosen])
 
     @property
     def headline(self) -> Bools:
@@ -139,14 +151,14 @@ def reliefs(given: Infusions, place: Ints, pain: Scored, as_of_us: int) -> Relie
     value = pain.value_at(landmark)
     seen = landmark >= 0
     peak = np.where(measured, _lowest(pain, *early), NONE)
-    return Reliefs(
-        place=place, baseline=baseline,
-        left_out=np.where(reason > 0, reason, no_score(late, opens, ends, as_of_us)),
-        peak_left_out=np.where(reason > 0, reason, no_score(early, opens, ends, as_of_us)),
-        landmark=landmark, peak=peak, onset_hours=_onset(pain, patient, stopped, ends, baseline, measured),
-        moderate=seen & fell(baseline, value, MODERATE), substantial=seen & fell(baseline, value, 50),
-        landmark_fall=_fall(baseline, value, seen),
-    )  # fmt: skip
+    return Reliefs({
+        "place": place, "baseline": baseline,
+        "left_out": np.where(reason > 0, reason, no_score(late, opens, ends, as_of_us)),
+        "peak_left_out": np.where(reason > 0, reason, no_score(early, opens, ends, as_of_us)),
+        "landmark": landmark, "peak": peak, "onset_hours": _onset(pain, patient, stopped, ends, baseline, measured),
+        "moderate": seen & fell(baseline, value, MODERATE), "substantial": seen & fell(baseline, value, 50),
+        "landmark_fall": _fall(baseline, value, seen),
+    }, np.arange(len(place)))  # fmt: skip
 
 
 def _fall(baseline: Array, value: Array, seen: Bools) -> Array:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from projections.columns.codes import Bools, Ints
+from projections.columns.codes import FOREVER, Bools, Ints
 from projections.columns.table import Array
 
 _BITS = 41
 _BASE_MS = 946_684_800_000
 """2000-01-01: a millisecond since then has 41 bits for 69 years."""
+
+_NO_KEY = np.int64(-1)
+"""The key of what lies behind the last row."""
 
 
 class Timeline:
@@ -18,6 +21,7 @@ class Timeline:
     def __init__(self, group: Array, at_us: Array) -> None:
         self.group, self.at_us = group, at_us
         self._key = _key(group, at_us)
+        self._key_at = np.append(self._key, _NO_KEY)
 
     def before(self, group: Array, us: Array) -> Ints:
         """How many rows come before the group's first with at_us >= us."""
@@ -31,13 +35,18 @@ class Timeline:
         """From the first row of the same millisecond on to the exact place: moments are compared as they are."""
         asked = _key(group, us)
         place = np.searchsorted(self._key, asked, side="left")
-        open_ = np.arange(len(place))
+        open_ = np.flatnonzero(self._key_at[place] == asked)
         while len(open_):
-            there = open_[place[open_] < len(self._key)]
-            on = there[(self._key[place[there]] == asked[there]) & earlier(self.at_us[place[there]], us[there])]  # type: ignore[operator]
-            place[on] += 1
-            open_ = on
+            open_ = open_[self._key_at[place[open_]] == asked[open_]]
+            open_ = open_[earlier(self.at_us[place[open_]], us[open_])]  # type: ignore[operator]
+            place[open_] += 1
         return place
+
+    def any_in(self, group: Array, low: Array, high: Array) -> Bools:
+        """Whether the group has a row in [low, high)."""
+        place = self.before(group, low)
+        found: Bools = (np.append(self.group, -2)[place] == group) & (np.append(self.at_us, FOREVER)[place] < high)
+        return found
 
     def last_before(self, group: Array, us: Array, since: Array) -> Ints:
         """The place of the group's last row in [since, us); -1 for none."""

@@ -87,8 +87,9 @@ def _limits(patients: Sequence[Counts]) -> Floats:
     mass[rows, column] = counts
     mass /= mass.sum(1, keepdims=True)
     n = np.array([len(own) for own in patients], dtype=np.float64)
-    low = _limit(hits, trials, mass, n, -Z95)
-    high = _limit(hits, trials, mass, n, Z95)
+    twice = [np.concatenate((column, column)) for column in (hits, trials, mass)]
+    limits = _limit(twice[0], twice[1], twice[2], np.tile(n, 2), np.repeat((-Z95, Z95), size))
+    low, high = limits[:size], limits[size:]
     lowest, highest = _extremes(hits, trials, mass)
     all_low = (mass * _is(hits, trials, lowest)).sum(1) ** n >= TAIL
     all_high = (mass * _is(hits, trials, highest)).sum(1) ** n >= TAIL
@@ -111,7 +112,7 @@ def _extremes(hits: Floats, trials: Floats, mass: Floats) -> tuple[Floats, Float
     return np.where(there, shares, np.inf).min(1), np.where(there, shares, -np.inf).max(1)
 
 
-def _limit(hits: Floats, trials: Floats, mass: Floats, n: Floats, target: float) -> Floats:
+def _limit(hits: Floats, trials: Floats, mass: Floats, n: Floats, target: Floats) -> Floats:
     """Where r* is `target`: secant steps from the normal approximation, inside a bracket that closes at every step."""
     least, most = _extremes(hits, trials, mass)
     share = (mass * hits).sum(1) / (mass * trials).sum(1)
@@ -122,20 +123,25 @@ def _limit(hits: Floats, trials: Floats, mass: Floats, n: Floats, target: float)
     low, high = least + margin, most - margin
     x = np.clip(share + target * error, low, high)
     x = np.where((x > low) & (x < high), x, (share + np.where(target < 0, low, high)) / 2)
-    tilt, done = np.zeros(len(n)), np.zeros(len(n), dtype=bool)
+    tilt = np.zeros(len(n))
     before, r_before = share, np.zeros(len(n))  # r* is 0 at the share itself, nearly
+    found, left, certain = x.copy(), np.arange(len(n)), np.where(least == most, share, np.nan)
     for _ in range(_STEPS):
         r, tilt = _r_star(hits, trials, mass, n, x, tilt)
         low, high = np.where(r < target, x, low), np.where(r < target, high, x)
         slope = np.where(r != r_before, (x - before) / np.where(r != r_before, r - r_before, 1.0), 0.0)
         after = x + (target - r) * slope
         after = np.where((after > low) & (after < high), after, (low + high) / 2)
-        done |= np.abs(after - x) <= 1e-10 * np.maximum(error, 1e-300)  # for good: no group's answer hangs on another's
-        before, r_before, x = x, r, np.where(done, x, after)
-        if done.all():
+        on = np.abs(after - x) > 1e-10 * np.maximum(error, 1e-300)
+        before, r_before, x = x, r, after
+        found[left] = x
+        left = left[on]  # the others are settled for good: no group's answer hangs on another's
+        if not len(left):
             break
-    found: Floats = np.where(least == most, share, x)
-    return found
+        hits, trials, mass, n, target, error, tilt, low, high, before, r_before, x = (
+            column[on] for column in (hits, trials, mass, n, target, error, tilt, low, high, before, r_before, x)
+        )
+    return np.where(np.isnan(certain), found, certain)
 
 
 def _r_star(

@@ -239,10 +239,10 @@ def spread(
     else:
         numbers = np.sort(np.array([value for value, _ in values], dtype=np.float64))
         facts = tuple(fact for _, fact in values)
-    definition = current(metric)
+    definition, centre = current(metric), mean(numbers)
     return Spread(
         metric=metric, unit=unit, n=len(numbers), median=median(numbers),
-        p90=quantile(numbers, 0.9) if len(numbers) >= SMALL else None, mean=mean(numbers),
-        mean_interval=mean_interval(numbers) if len(numbers) >= SMALL else None, excluded=excluded or {},
+        p90=quantile(numbers, 0.9) if len(numbers) >= SMALL else None, mean=centre,
+        mean_interval=mean_interval(numbers, centre=centre) if len(numbers) >= SMALL else None, excluded=excluded or {},
         rows=facts, definition=definition.name, definition_version=definition.version,
     )  # fmt: skip

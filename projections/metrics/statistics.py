@@ -130,9 +130,9 @@ def mean(values: Numbers) -> float | None:
     return math.fsum(values.tolist() if isinstance(values, np.ndarray) else values) / len(values)
 
 
-def mean_interval(values: Numbers, z: float = Z95) -> Interval | None:
-    """Normal-theory interval of a mean; None with fewer than two values."""
-    centre = mean(values)
+def mean_interval(values: Numbers, z: float = Z95, *, centre: float | None = None) -> Interval | None:
+    """Normal-theory interval of a mean (`centre`, when it is known); None with fewer than two values."""
+    centre = mean(values) if centre is None else centre
     if centre is None or len(values) < 2:
         return None
     variance = float(((np.asarray(values, dtype=np.float64) - centre) ** 2).sum()) / (len(values) - 1)

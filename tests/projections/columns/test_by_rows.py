@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from domain.clinic import OpeningSpan
 from domain.protocol import EXAMPLE_PROTOCOL
-from projections import boosters, outcomes, safety, utilization
+from projections import boosters, outcomes, referral_funnel, safety, utilization
 from projections.engine.database import ViewsDatabase
 from projections.engine.engine import ProjectionEngine
 from projections.metrics.calendar import Period
@@ -23,6 +23,7 @@ from projections.migrations import migrate
 from projections.registry import facts_group
 from tests.by_rows import boosters as boosters_by_rows
 from tests.by_rows import outcomes as outcomes_by_rows
+from tests.by_rows import referral_funnel as funnel_by_rows
 from tests.by_rows import safety as safety_by_rows
 from tests.by_rows import utilization as utilization_by_rows
 from tests.support.clinic_life import CLINIC, OTHER, ROOM, Life
@@ -33,6 +34,7 @@ FIRST = date(2026, 3, 2)
 PAIRS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "utilization": (utilization.report, utilization_by_rows.report),
     "outcomes": (outcomes.report, outcomes_by_rows.report),
+    "funnel": (referral_funnel.report, funnel_by_rows.report),
     "safety": (safety.report, safety_by_rows.report),
 }
 IN_ANY_ORDER = frozenset({"rows", "numerator_rows", "alerts_open", "unattributed", "spells"})
