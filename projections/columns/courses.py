@@ -56,9 +56,9 @@ def load_infusions(facts: Facts, survivor: Ints, patients: Array, at: Cut) -> In
     order = np.lexsort((rows["position"], rows["started_us"], patient))
     rows, patient = rows.where(order), patient[order]
     started, course, purpose = rows["started_us"], rows["course"], rows["purpose"]
-    key = np.where(course >= 0, course, len(facts.codes("course")) + rows["infusion"].astype(np.int64))
-    _, group = np.unique(np.stack((patient, key)), axis=1, return_inverse=True)
-    group = group.reshape(-1)
+    no_course, every = len(facts.codes("course")), len(facts.codes("course")) + len(facts.codes("infusion"))
+    key = np.where(course >= 0, course, no_course + rows["infusion"].astype(np.int64))
+    _, group = np.unique(patient.astype(np.int64) * every + key, return_inverse=True)
     by_course = np.argsort(group, kind="stable")
     in_course, first_us, boosters = (np.empty(len(rows), dtype=np.int64) for _ in range(3))
     before = np.full(len(rows), NONE)
