@@ -125,8 +125,15 @@ def _limit(hits: Floats, trials: Floats, mass: Floats, n: Floats, target: Floats
     x = np.where((x > low) & (x < high), x, (share + np.where(target < 0, low, high)) / 2)
     tilt = np.zeros(len(n))
     before, r_before = share, np.zeros(len(n))  # r* is 0 at the share itself, nearly
-    found, left, certain = x.copy(), np.arange(len(n)), np.where(least == most, share, np.nan)
+    found: Floats = share.copy()
+    left, on = np.arange(len(n)), least < most
     for _ in range(_STEPS):
+        hits, trials, mass, n, target, error, tilt, low, high, before, r_before, x, left = (
+            column[on]  # the others are settled for good: no group's answer hangs on another's
+            for column in (hits, trials, mass, n, target, error, tilt, low, high, before, r_before, x, left)
+        )
+        if not len(left):
+            break
         r, tilt = _r_star(hits, trials, mass, n, x, tilt)
         low, high = np.where(r < target, x, low), np.where(r < target, high, x)
         slope = np.where(r != r_before, (x - before) / np.where(r != r_before, r - r_before, 1.0), 0.0)
@@ -135,13 +142,7 @@ def _limit(hits: Floats, trials: Floats, mass: Floats, n: Floats, target: Floats
         on = np.abs(after - x) > 1e-10 * np.maximum(error, 1e-300)
         before, r_before, x = x, r, after
         found[left] = x
-        left = left[on]  # the others are settled for good: no group's answer hangs on another's
-        if not len(left):
-            break
-        hits, trials, mass, n, target, error, tilt, low, high, before, r_before, x = (
-            column[on] for column in (hits, trials, mass, n, target, error, tilt, low, high, before, r_before, x)
-        )
-    return np.where(np.isnan(certain), found, certain)
+    return found
 
 
 def _r_star(

@@ -171,6 +171,45 @@ def test_an_end_that_many_resamples_share_is_that_share(hits: tuple[int, int], e
     assert found[1 - end] == pytest.approx(0.5 + (0.5 if end == 0 else -0.5) * 5 / 300, abs=0.5 / 300)
 
 
+@pytest.mark.parametrize(("patients", "most"), [(60, 6), (400, 7), (3_000, 6)])
+@pytest.mark.parametrize("rare", [1, 2, 5])
+@pytest.mark.parametrize("nearly", ["none", "all"])
+def test_an_interval_near_none_or_all_is_the_one_that_drawing_patients_gives(
+    patients: int, most: int, rare: int, nearly: str
+) -> None:
+    """Given few successes (or few failures) in all, then the ends stay at 0 (or 1) or between the percentiles there."""
+    draw = np.random.default_rng(patients + rare)
+    trials = draw.integers(1, most + 1, patients)
+    few = np.where(np.arange(patients) < rare, 1, 0)
+    own = np.stack((few if nearly == "none" else trials - few, trials), axis=1)
+    drawn = np.concatenate([own[draw.integers(0, patients, (1_000, patients))].sum(1) for _ in range(8)])
+    shares = drawn[:, 0] / drawn[:, 1]
+    ((found,),) = clustered_intervals([own])
+    assert found is not None
+    assert 0.0 <= found[0] <= own[:, 0].sum() / trials.sum() <= found[1] <= 1.0
+    step = 0.25 / trials.sum()  # the share is lumpy: an end may lie between two possible ones
+    for end, low, high in ((found[0], 0.01, 0.045), (found[1], 0.955, 0.99)):
+        assert np.quantile(shares, low) - step <= end <= np.quantile(shares, high) + step
+
+
+@given(st.data())
+def test_no_interval_hangs_on_which_others_are_computed_with_it(data: st.DataObject) -> None:
+    """Given groups of all sizes, near 0 and 100 % too, asked together, alone or turned round: the same."""
+    seeds = data.draw(st.lists(st.integers(0, 10_000), min_size=2, max_size=6))
+    groups = []
+    for seed in seeds:
+        draw = np.random.default_rng(seed)
+        trials = draw.integers(1, 7, draw.integers(2, 300))
+        hits = draw.binomial(trials, draw.choice([0.0, 0.004, 0.3, 0.6, 0.997, 1.0]))
+        groups.append(np.stack((hits, np.minimum(hits, draw.binomial(trials, 0.5)), trials), axis=1))
+    together, turned = clustered_intervals(groups), clustered_intervals(groups[::-1])[::-1]
+    for place, own in enumerate(groups):
+        (alone,) = clustered_intervals([own])
+        for mine, among, other in zip(alone, together[place], turned[place], strict=True):
+            assert mine == pytest.approx(among, abs=1e-9)
+            assert mine == pytest.approx(other, abs=1e-9)
+
+
 def test_one_patient_has_no_interval() -> None:
     """Nothing varies between patients when there is but one."""
     assert clustered_intervals([np.array([[2, 3]])]) == [[None]]
