@@ -128,12 +128,12 @@ def _limit(hits: Floats, trials: Floats, mass: Floats, n: Floats, target: Floats
     found: Floats = share.copy()
     left, on = np.arange(len(n)), least < most
     for _ in range(_STEPS):
-        hits, trials, mass, n, target, error, tilt, low, high, before, r_before, x, left = (
-            column[on]  # the others are settled for good: no group's answer hangs on another's
-            for column in (hits, trials, mass, n, target, error, tilt, low, high, before, r_before, x, left)
-        )
+        left = left[on]  # the others are settled for good: no group's answer hangs on another's
         if not len(left):
             break
+        hits, trials, mass, n, target, error, tilt, low, high, before, r_before, x = (
+            column[on] for column in (hits, trials, mass, n, target, error, tilt, low, high, before, r_before, x)
+        )
         r, tilt = _r_star(hits, trials, mass, n, x, tilt)
         low, high = np.where(r < target, x, low), np.where(r < target, high, x)
         slope = np.where(r != r_before, (x - before) / np.where(r != r_before, r - r_before, 1.0), 0.0)
