@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -49,12 +49,12 @@ class Question:
 
 
 class Installation:
-    """An embedded installation in `home`: its application, its projections caught up, a manager's key."""
+    """An installation: its application, its projections caught up, a manager's key."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, settings: Settings) -> None:
         configure_logging("CRITICAL")
-        self.home = home
-        self.settings = Settings(home=home, rate_limit="1000000 per minute", failure_limit="1000000 per minute")
+        often = "1000000 per minute"
+        self.settings = replace(settings, rate_limit=often, failure_limit=often)
 
     def __enter__(self) -> Installation:
         self.services = build_services(self.settings)
@@ -71,15 +71,17 @@ class Installation:
         registry = key_registry(self.settings, self.services, self.read_side)
         key = registry.create_key(registry.create_user("a manager"), "manager", clinics=None).text
         app = create_app(self.settings, services=self.services, read_side=self.read_side)
-        return Asked(app.test_client(), key, exported(self.home))
+        return Asked(app.test_client(), key, exported(self.settings))
 
 
-def exported(home: Path) -> Export:
+def exported(settings: Settings) -> Export:
     """What the real command prints, run by nobody who may unseal anything."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANODYNE_")}
+    environment["ANODYNE_HOME"] = str(settings.home)
+    if settings.database_url is not None and settings.keys_url is not None:
+        environment |= {"ANODYNE_DATABASE_URL": settings.database_url, "ANODYNE_KEYS_URL": settings.keys_url}
     command = [sys.executable, "-m", "api.cli.main", "audit", "export"]
-    done = subprocess.run(command, cwd=ROOT, env={**environment, "ANODYNE_HOME": str(home)}, capture_output=True,
-                          check=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True, timeout=300)
     return Export(done.stdout.splitlines())
 
 

@@ -20,5 +20,5 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     """The demo organisation and its export, projections caught up."""
     home: Path = tmp_path_factory.mktemp("recount-demo") / "home"
     load(Settings(home=home), scale=SCALE)
-    with Installation(home) as installation:
+    with Installation(Settings(home=home)) as installation:
         yield installation.asked()

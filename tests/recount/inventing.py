@@ -6,14 +6,12 @@ rules refuse is refused and counted as such. Clinics lie in zones with clock cha
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from api.bootstrap import build_services, migrate
+from api.bootstrap import build_services
 from api.demo import clinics as premises
 from api.demo.body import Body
 from api.demo.clock import MovableClock
@@ -324,18 +322,11 @@ class Invention:
                      booster_id=last.booster_id, due_on=due, reason_code="pain_returned")  # type: ignore[attr-defined]
 
 
-def template(home: Path) -> Path:
-    """An empty installation to copy."""
-    migrate(Settings(home=home))
-    return home
-
-
-def invent(home: Path, empty: Path, seed: int, first: date, zones: tuple[str, str], patients: int = 5) -> World:
-    """Fills `home` with a history of six weeks from `first` on."""
-    shutil.copytree(empty, home)
+def invent(settings: Settings, seed: int, first: date, zones: tuple[str, str], patients: int = 5) -> World:
+    """Fills an empty installation with a history of six weeks from `first` on."""
     begin = datetime.combine(first, time(13), tzinfo=UTC)
     clock = MovableClock(begin)
-    services = build_services(Settings(home=home), clock=clock, mode="simulation")
+    services = build_services(settings, clock=clock, mode="simulation")
     try:
         world = World(services, services.log, clock, seed)
         Invention(world, begin, zones, patients)
