@@ -206,9 +206,9 @@ PATH = (
         "Infusions of the series given inside the planned window over those planned, for series whose window ended in "
         "the period and before the clinic's day of as_of. "
         "The plan is the one in force at its end, reduced to what was given once optimal relief is reached. Left "
-        "out, up to the shortfall: visits ended by a medical hold, and bookings cancelled by the clinic, whose day "
-        "lies in the window.",
-        "given in window (at most planned) / (planned - excused)", version=2),
+        "out, up to the shortfall: booked visits ended by a medical hold, and bookings cancelled by the clinic, whose "
+        "day lies in the window. A series counts at the clinic that planned it first, wherever the course moved since.",
+        "given in window (at most planned) / (planned - excused)", version=3),
     _of("closures", "How courses ended", "share", "Courses closed in the period by reason.", "reason / closed"),
     _of("funnel", "From referral to relief", "share",
         "Referrals by the week of the date on which they were received, each step done, failed or still open. Done: a "
@@ -296,6 +296,13 @@ SUPERSEDED = (
         "consultation that proceeds, a course opened, a gate passed, an infusion. Rates at 30, 60 and 90 days only "
         "among those referred at least that long before as_of.",
         "reached within d days / referred at least d days ago", version=2),
+    _of("series_adherence", "Series adherence", "share",
+        "Infusions of the series given inside the planned window over those planned, for series whose window ended in "
+        "the period and before the clinic's day of as_of. "
+        "The plan is the one in force at its end, reduced to what was given once optimal relief is reached. Left "
+        "out, up to the shortfall: visits ended by a medical hold, and bookings cancelled by the clinic, whose day "
+        "lies in the window.",
+        "given in window (at most planned) / (planned - excused)", version=2),
     _of("series_adherence", "Series adherence", "share",
         "Infusions given inside the planned window over those planned, for series whose window ended in the period. "
         "The plan is the one in force at its end, reduced to what was given once optimal relief is reached. Left "

@@ -18,6 +18,11 @@ RATES = (30, 60, 90)
 INSTRUMENTS = {"function_scored": "function", "mood_scored": "mood", "cognition_scored": "cognition"}
 SCORE_WINDOW = 28 * DAY
 TRIAL_PENDING = 7 * DAY
+MEDICAL = {"vital_signs", "illness", "contraindication", "pregnancy", "medical", "medical_hold"}
+
+
+def _count(moments: pd.Series, window: tuple[pd.Timestamp, pd.Timestamp]) -> int:
+    return int(((moments >= window[0]) & (moments < window[1])).sum())
 
 
 class Path:
@@ -55,41 +60,52 @@ class Path:
         }
 
     def adherence(self) -> dict[str, Any]:
-        """Infusions inside the planned window over those planned and not excused."""
+        """Infusions inside the planned window over those planned and not excused, at the clinic that planned first."""
         plans = self.known.of("course.series_planned", "course.series_revised",
-                              fields=["series_id", "infusions", "window_starts", "window_ends", "reason_code"])
-        relief = self.known.of("course.optimal_relief_reached").drop_duplicates("stream").set_index("stream")["at"]
-        held, planned, excused_all, series = 0, 0, 0, 0
+                              fields=["series_id", "infusions", "window_starts", "window_ends"])
+        held, planned, series, out = 0, 0, 0, {"clinic_cancelled": 0, "medical_hold": 0}
         today = {one: self.courses.clinics[one].day(self.courses.as_of) for one in self.chosen}
         for (course, _), own in plans.groupby(["stream", "series_id"], sort=False):
-            plan = own.iloc[-1]
+            plan, planned_at = own.iloc[-1], own.clinic.iloc[0]
             ends = date.fromisoformat(plan.window_ends)
-            if plan.clinic not in self.chosen or ends >= today[plan.clinic]:
+            if planned_at not in self.chosen or ends >= today[planned_at]:
                 continue
             if not self.period[0] <= ends <= self.period[1]:
                 continue
-            clinic = self.courses.clinics[plan.clinic]
-            end = clinic.at(ends + timedelta(days=1))
-            given = self._given(course, clinic.at(date.fromisoformat(plan.window_starts)), end)
-            wanted = int(plan.infusions)
-            if course in relief.index and relief[course] < end:
-                wanted = min(wanted, given)
-            given = min(given, wanted)
-            excused = min(wanted - given, self._excused(course, own, plan))
-            held, planned, excused_all, series = held + given, planned + wanted, excused_all + excused, series + 1
-        among = planned - excused_all
-        return {"value": held / among if among else None, "numerator": held, "denominator": among, "n": series}
+            clinic = self.courses.clinics[planned_at]
+            window = clinic.at(date.fromisoformat(plan.window_starts)), clinic.at(ends + timedelta(days=1))
+            given = self.courses.infusions
+            given = given[(given.course_id == course) & (given.purpose == "series")].started
+            wanted = min(int(plan.infusions), self._until_relief(course, own["at"].iloc[0], given))
+            inside = _count(given, window)
+            missing = max(0, wanted - inside)
+            for name, moments in (("medical_hold", self._holds(course)), ("clinic_cancelled", self._cancelled(course))):
+                excused = min(missing, _count(moments, window))
+                missing, out[name] = missing - excused, out[name] + excused
+            held, planned, series = held + min(wanted, inside), planned + wanted, series + 1
+        among = planned - sum(out.values())
+        return {"value": held / among if among else None, "numerator": held, "denominator": among, "n": series,
+                "excluded": {name: count for name, count in out.items() if count}}
 
-    def _given(self, course: str, first: pd.Timestamp, end: pd.Timestamp) -> int:
-        own = self.courses.infusions
-        return int(((own.course_id == course) & (own.purpose == "series") & (own.started >= first)
-                    & (own.started < end)).sum())
+    def _until_relief(self, course: str, planned_at: pd.Timestamp, given: pd.Series) -> float:
+        """How many were given until optimal relief ended the need for more; without end if it did not."""
+        relief = self.known.of("course.optimal_relief_reached")
+        reached = relief[relief.stream == course]["at"]
+        if reached.empty or reached.iloc[0] < planned_at:
+            return float("inf")
+        return int((given <= reached.iloc[0]).sum())
 
-    def _excused(self, course: str, own: pd.DataFrame, plan: pd.Series) -> int:
-        """Bookings of the series that the clinic cancelled, and medical holds."""
+    def _cancelled(self, course: str) -> pd.Series:
+        """When bookings of the course would have begun that the clinic cancelled."""
         held = self.slots()
-        cancelled = held[(held.course == course) & (held.kind == "series") & (held.by == "clinic") & ~held.moved]
-        return len(cancelled) + int((own.reason_code == "medical_hold").sum())
+        return held[(held.course == course) & (held.by == "clinic") & held.left.notna() & ~held.moved].starts
+
+    def _holds(self, course: str) -> pd.Series:
+        """When booked visits of the course were ended for a medical reason."""
+        arrivals = self.known.of("infusion.patient_arrived", fields=["course_id", "appointment_id"])
+        booked = arrivals[(arrivals.course_id == course) & arrivals.appointment_id.isin(self.slots().appointment)]
+        ended = self.known.of("infusion.visit_ended_without_infusion", fields=["reason_code"])
+        return ended[ended.stream.isin(booked.stream) & ended.reason_code.isin(MEDICAL)]["at"]
 
     def slots(self) -> pd.DataFrame:
         """Slots with the course they were booked for."""
