@@ -14,7 +14,8 @@ from api.web.page import render
 from api.web.tables import Cell, Column, Table, cell
 from api.web.wording import words
 from projections.metrics.definitions import current
-from projections.metrics.funnel import STEPS
+from projections.metrics.figures import SMALL
+from projections.metrics.funnel import STEPS, WITHIN_DAYS
 from projections.referral_funnel import FunnelReport, StepFigures
 
 blueprint = Blueprint("web_funnel", __name__)
@@ -31,9 +32,10 @@ def show() -> Response:
     steps = _steps(report, rows)
     pictures = [charts.steps(whole, steps), charts.weeks(whole)]
     rates = charts.rates_table(whole, rows)
+    days = _days(report)
     in_time = [
-        shown(whole.within[step]["90_days"], f"together.within.{step}.90_days", rows,
-              f"{charts.STEP_WORDS[step]} within 90 days")
+        shown(whole.within[step][f"{days}_days"], f"together.within.{step}.{days}_days", rows,
+              f"{charts.STEP_WORDS[step]} within {days} days")
         for step in TILES
     ]  # fmt: skip
     return render(
@@ -42,6 +44,12 @@ def show() -> Response:
         charts={one.name: one for one in pictures},
         tables=[steps, rates, *(one.table for one in pictures[1:]), _clinics(report, asked, rows)],
     )
+
+
+def _days(report: FunnelReport) -> int:
+    """The longest time to a step that enough referrals of the period have had for a rate; the shortest if none has."""
+    enough = [days for days in WITHIN_DAYS if report.together.within[TILES[0]][f"{days}_days"].n >= SMALL]
+    return max(enough, default=min(WITHIN_DAYS))
 
 
 def _steps(report: FunnelReport, rows: Rows) -> Table:

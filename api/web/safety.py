@@ -20,6 +20,7 @@ from domain.kernel import Recorded
 from domain.vocabulary.side_effects import SIDE_EFFECTS
 from projections.metrics.definitions import current
 from projections.metrics.figures import Figure
+from projections.room_board import BoardReport
 from projections.safety import SafetyReport
 from services.log.lookup import records_at
 
@@ -70,9 +71,15 @@ def kind(code: str) -> str:
 
 
 def _work(report: SafetyReport, asked: View) -> Table:
-    """What somebody must still do: open alerts, verbal orders not countersigned, rules found breached."""
-    waiting = [("alert not acknowledged", "alarm", fact) for fact in report.board.alerts_open]
-    waiting += [("order not countersigned in time", "attention", fact) for fact in report.board.verbal_orders_overdue]
+    """What somebody must still do: alerts open and orders not countersigned by now, whenever they began; rules found
+    breached in the period."""
+    now = cast(BoardReport, ask("operations", asked.question))
+    orders = [one.fact for house in now.by_clinic.values() for one in house.loose_ends
+              if one.what == "order" and one.overdue]
+    alerts = {position_of(fact): fact for fact in (*report.board.alerts_open, *now.together.alerts_open.rows)}
+    overdue = {position_of(fact): fact for fact in (*report.board.verbal_orders_overdue, *orders)}
+    waiting = [("alert not acknowledged", "alarm", alerts[position]) for position in sorted(alerts)]
+    waiting += [("order not countersigned in time", "attention", overdue[position]) for position in sorted(overdue)]
     waiting += [
         (f"breached: {words(rule)}", "attention", fact)
         for rule, figure in report.board.breaches.items() for fact in figure.rows
@@ -89,7 +96,8 @@ def _work(report: SafetyReport, asked: View) -> Table:
             _work_row(what, tone, behind[position_of(fact)], asked)
             for what, tone, fact in listed if position_of(fact) in behind
         ),
-        note=f"The first {LISTED} of {len(waiting)}." if len(waiting) > LISTED else "",
+        note="Alerts and orders that are open now, whenever they began; breaches of the period."
+             + (f" The first {LISTED} of {len(waiting)}." if len(waiting) > LISTED else ""),
         empty="Nothing is waiting: every alert is acknowledged, every order countersigned, no rule found breached.",
     )  # fmt: skip
 

@@ -11,8 +11,10 @@ import pytest
 from api.http import examples as ex
 from api.http.fields import is_storable
 from tests.api.story import ENDPOINTS, ROOM_2
-from tests.api.world import World
+from tests.api.world import HERE, World
+from tests.support.clock_changes import next_change
 
+BACK, FORWARD = next_change(HERE, back=True), next_change(HERE, back=False)
 SOON = (datetime.now(UTC) + timedelta(minutes=10)).isoformat()
 LONG_AGO = (datetime.now(UTC) - timedelta(days=3)).isoformat()
 VISIT, DIARY, PATIENT = "/v1/infusions/{infusion}", "/v1/diary/{patient}", "/v1/patients/{patient}"
@@ -147,9 +149,9 @@ def test_a_wrong_if_match(lived: World, given: str, status: int) -> None:
 
 
 @pytest.mark.parametrize(("starts", "ends", "code"), [
-    ("2027-03-14T02:30:00", "2027-03-14T04:30:00", "local-time-does-not-exist"),
-    ("2027-11-07T01:30:00", "2027-11-07T04:30:00", "local-time-ambiguous"),
-])  # fmt: skip
+    (f"{FORWARD}T02:30:00", f"{FORWARD}T04:30:00", "local-time-does-not-exist"),
+    (f"{BACK}T01:30:00", f"{BACK}T04:30:00", "local-time-ambiguous"),
+], ids=["forward", "back"])  # fmt: skip
 def test_a_wall_clock_time_that_dst_skips_or_repeats(lived: World, starts: str, ends: str, code: str) -> None:
     """Refused, not guessed: in the gap there is no such time, in the repeated hour there are two."""
     head = lived.services.log.head()
@@ -161,11 +163,11 @@ def test_a_wall_clock_time_that_dst_skips_or_repeats(lived: World, starts: str, 
 
 def test_bookings_that_overlap_only_by_the_wall_clock(lived: World) -> None:
     """On the night the clocks go back 01:30 comes twice: bookings an hour apart do not overlap, the same hour does."""
-    first = _book(lived, "2027-11-07T01:00:00-07:00", "2027-11-07T02:00:00-07:00")
+    first = _book(lived, f"{BACK}T01:00:00-07:00", f"{BACK}T02:00:00-07:00")
     assert first.status_code == 201, first.text
-    again = _book(lived, "2027-11-07T01:30:00-07:00", "2027-11-07T01:45:00-07:00")
+    again = _book(lived, f"{BACK}T01:30:00-07:00", f"{BACK}T01:45:00-07:00")
     assert (again.status_code, again.get_json()["code"]) == (409, "claim-conflict")
-    later = _book(lived, "2027-11-07T01:00:00-08:00", "2027-11-07T02:00:00-08:00")
+    later = _book(lived, f"{BACK}T01:00:00-08:00", f"{BACK}T02:00:00-08:00")
     assert later.status_code == 201, later.text
 
 

@@ -16,6 +16,7 @@ from projections.metrics.calendar import Period
 from tests.api.story import NEVER_CARES
 from tests.api.world import HERE, World
 from tests.conftest import Database
+from tests.support.clock_changes import next_change
 
 ROOM_2 = "3c1f7a90-2b64-4d7e-9a11-5f0e8d3c2b02"
 
@@ -136,8 +137,9 @@ def test_a_plan_that_cannot_be_asked_for(world: World, query: str, status: int, 
 
 
 def test_the_repeated_hour_with_its_offset_is_two_different_times(world: World) -> None:
-    """1:30 on 1 November comes twice in Los Angeles: with the offset each is its own occurrence."""
-    times = "2027-11-07T01:30:00-07:00,2027-11-07T01:30:00-08:00"
+    """1:30 comes twice on a night in Los Angeles: with the offset each is its own occurrence."""
+    back = next_change(HERE, back=True)
+    times = f"{back}T01:30:00-07:00,{back}T01:30:00-08:00"
     plan = get(world, f"{here(world)}/series-plan?patient_id={world.ids[ex.PATIENT]}&visit_kind=follow_up"
                       f"&starts_at={times.replace('+', '%2B')}")
     assert [one["starts_at"] for one in plan["occurrences"]] == times.split(",")

@@ -29,6 +29,11 @@ HERE = ZoneInfo("America/Los_Angeles")
 """The zone of clinic A."""
 
 
+_TODAY = datetime.now(UTC).date()
+PERIOD = f"from={_TODAY - timedelta(days=300)}&to={_TODAY + timedelta(days=60)}"
+"""A period that the story lies in, as addresses ask for it."""
+
+
 @dataclass
 class World:
     """`ids` maps an example's id to the story's own."""

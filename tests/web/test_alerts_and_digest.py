@@ -23,7 +23,7 @@ def token(client: FlaskClient) -> dict[str, str]:
     return {"csrf_token": found.group(1)}
 
 
-def _raise_alert(world: World) -> str:
+def raise_alert(world: World) -> str:
     """A nurse charts what the patient reported by telephone: chest pain."""
     url = f"/v1/diary/{world.ids[ex.PATIENT]}/side-effects"
     body = {"kind": "chest_pain", "grade": 1, "onset_at": world.now.isoformat()}
@@ -35,7 +35,7 @@ def _raise_alert(world: World) -> str:
 
 
 def test_an_alert_waits_in_the_list_until_it_is_acknowledged_on_the_page(lived: World) -> None:
-    alert_id = _raise_alert(lived)
+    alert_id = raise_alert(lived)
     listed = lived.get("/v1/alerts", "nurse", "A").get_json()["alerts"]
     (mine,) = [one for one in listed if one["alert_id"] == alert_id]
     assert (mine["kind"], mine["patient_id"]) == ("chest_pain", lived.ids[ex.PATIENT])
@@ -56,7 +56,7 @@ def test_an_alert_waits_in_the_list_until_it_is_acknowledged_on_the_page(lived: 
 
 def test_another_clinics_alerts_are_not_there(lived: World) -> None:
     """Neither in the list nor by their ids; and a clinic that is not one's own is not found."""
-    alert_id = _raise_alert(lived)
+    alert_id = raise_alert(lived)
     assert alert_id not in lived.get("/v1/alerts", "nurse", "B").text
     assert lived.get(f"/v1/alerts?clinics={lived.ids[ex.CLINIC]}", "nurse", "B").status_code == 404
     browser = lived.browser("nurse", "B")
@@ -78,7 +78,7 @@ def test_who_may_open_the_page(lived: World, path: str) -> None:
 
 
 def test_only_those_who_treat_acknowledge(lived: World) -> None:
-    alert_id = _raise_alert(lived)
+    alert_id = raise_alert(lived)
     browser = lived.browser("manager")
     answer = browser.post(
         f"/alerts/{lived.ids[ex.PATIENT]}/{alert_id}", data={"action": "called_patient", **token(browser)})

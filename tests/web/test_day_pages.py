@@ -10,13 +10,12 @@ import pytest
 
 from api.http import examples as ex
 from domain.kernel import Role
-from tests.api.world import World
+from tests.api.world import PERIOD, World
 
 MEETS: tuple[Role, ...] = ("owner", "manager", "prescriber", "nurse", "front_desk")
 CHART: tuple[Role, ...] = ("owner", "prescriber", "nurse", "auditor")
 FIGURES: tuple[Role, ...] = ("owner", "manager", "prescriber", "auditor")
 EVERYBODY: tuple[Role, ...] = ("owner", "manager", "prescriber", "nurse", "front_desk", "biller", "auditor")
-WHEN = "from=2026-01-01&to=2026-12-31"
 
 
 def _chart(lived: World) -> str:
@@ -29,7 +28,7 @@ def test_each_page_opens_for_its_roles_and_no_other(lived: World, role: Role) ->
     browser = lived.browser(role, "A")
     expected = {
         "/boosters": role in (*MEETS, "auditor"), "/patients": role in (*MEETS, "biller", "auditor"),
-        _chart(lived): role in CHART, f"/funnel?{WHEN}": role in FIGURES,
+        _chart(lived): role in CHART, f"/funnel?{PERIOD}": role in FIGURES,
     }  # fmt: skip
     assert {path: browser.get(path).status_code for path in expected} == {
         path: 200 if may else 403 for path, may in expected.items()
@@ -155,10 +154,17 @@ def test_boosters_on_the_page_are_those_of_the_api(lived: World) -> None:
     assert len(lines) - 1 == len(rows)
 
 
+def test_a_funnel_of_a_few_shows_the_shortest_time(lived: World) -> None:
+    """Ninety days would leave nearly everybody out of thirteen weeks: the tiles take the longest time that enough have
+    had, and the shortest when too few have had any."""
+    page = lived.browser("manager", "A").get(f"/funnel?{PERIOD}").text
+    assert "t-together-within-booster-30_days" in page and "t-together-within-booster-90_days" not in page
+
+
 def test_the_funnel_counts_what_the_api_counts(lived: World) -> None:
     """Referrals, and each step reached."""
-    whole = lived.get(f"/v1/dashboards/funnel?{WHEN}", "manager", "A").get_json()["figures"]["together"]
-    lines = lived.browser("manager", "A").get(f"/funnel?{WHEN}&format=csv&table=steps").text.splitlines()[1:]
+    whole = lived.get(f"/v1/dashboards/funnel?{PERIOD}", "manager", "A").get_json()["figures"]["together"]
+    lines = lived.browser("manager", "A").get(f"/funnel?{PERIOD}&format=csv&table=steps").text.splitlines()[1:]
     done = [int(line.split(",")[1]) for line in lines]
     assert whole["referred"] > 0 and done == [one["done"]["n"] for one in whole["steps"].values()]
     for one in whole["steps"].values():

@@ -9,9 +9,8 @@ import pytest
 
 from api.web.page import NAVIGATION
 from projections.metrics.definitions import DEFINITIONS
-from tests.api.world import World
+from tests.api.world import PERIOD, World
 
-PERIOD = "from=2026-01-01&to=2026-12-31"
 THERE = [item.operation for _, items in NAVIGATION for item in items]
 
 

@@ -9,14 +9,13 @@ import re
 import pytest
 
 from tests.api.story import NEVER_CARES
-from tests.api.world import World
+from tests.api.world import PERIOD, World
+from tests.web.test_alerts_and_digest import raise_alert
 
-PERIOD = "from=2026-01-01&to=2026-12-31"
 
-
-def table(lived: World, page: str, name: str) -> list[dict[str, str]]:
+def table(lived: World, page: str, name: str, period: str = PERIOD) -> list[dict[str, str]]:
     """A table of a page as its CSV gives it."""
-    answer = lived.browser("manager", "A").get(f"/{page}?{PERIOD}&format=csv&table={name}")
+    answer = lived.browser("manager", "A").get(f"/{page}?{period}&format=csv&table={name}")
     assert answer.status_code == 200 and answer.mimetype == "text/csv"
     return list(csv.DictReader(io.StringIO(answer.text)))
 
@@ -70,14 +69,23 @@ def test_every_rows_link_of_the_page_opens(lived: World) -> None:
 
 def test_safety_lists_what_waits_with_its_entry(lived: World) -> None:
     """Given open alerts, breaches and orders overdue, each stands in the work list with a way to its entry."""
+    raise_alert(lived)
     board = lived.get(f"/v1/dashboards/safety?{PERIOD}", "manager", "A").get_json()["figures"]["board"]
     waiting = len(board["alerts_open"]) + len(board["verbal_orders_overdue"])
     waiting += sum(figure["n"] for figure in board["breaches"].values())
     rows = table(lived, "safety", "work")
-    assert len(rows) == waiting
+    assert len(rows) == waiting > 0
     kinds = table(lived, "safety", "kinds")
     by_kind = lived.get(f"/v1/dashboards/safety?{PERIOD}", "manager", "A").get_json()["figures"]["by_kind"]
     assert len(kinds) == len(by_kind) > 0
+
+
+def test_what_is_open_now_waits_whatever_period_is_looked_at(lived: World) -> None:
+    """Given an alert that nobody has acknowledged, a period that ended long before does not hide it."""
+    raise_alert(lived)
+    still_open = lived.get("/v1/alerts", "manager", "A").get_json()["alerts"]
+    rows = table(lived, "safety", "work", "from=2019-01-01&to=2019-02-01")
+    assert sum(row["What"] == "alert not acknowledged" for row in rows) >= len(still_open) > 0
 
 
 def test_a_period_without_infusions_says_so(lived: World) -> None:

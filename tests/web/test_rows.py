@@ -14,9 +14,7 @@ import pytest
 from api.http import examples as ex
 from api.web.rows import event_title
 from tests.api.story import NEVER_CARES
-from tests.api.world import World
-
-PERIOD = "from=2026-01-01&to=2026-12-31"
+from tests.api.world import PERIOD, World
 
 
 def _rows(lived: World, figure: str, more: str = "", role: Any = "manager") -> str:

@@ -19,6 +19,7 @@ from domain.kernel import derived_id
 from tests.api.story import NEVER_CARES
 from tests.api.world import HERE, ROLES, World
 from tests.conftest import Database
+from tests.support.clock_changes import next_change
 from tests.web.forms import Form, form_of, forms_of, submit
 
 ROOM_2 = "3c1f7a90-2b64-4d7e-9a11-5f0e8d3c2b02"
@@ -282,20 +283,21 @@ def test_the_time_clicked_in_the_grid_stays_chosen_for_another_kind_of_visit(wor
 def test_a_time_by_hand_on_the_nights_of_the_change(world: World) -> None:
     """The skipped hour is refused; the repeated one asks which, by the zone's names; then it is booked as meant."""
     browser = world.browser("front_desk", "A")
-    address = path(world, f"book?patient={world.ids[ex.DUPLICATE]}&kind=follow_up&on=2027-11-07")
+    back, forward = next_change(HERE, back=True).isoformat(), next_change(HERE, back=False).isoformat()
+    address = path(world, f"book?patient={world.ids[ex.DUPLICATE]}&kind=follow_up&on={back}")
     form = next(one for one in forms_of(page(browser, address)) if one.method == "post")
     by_hand = {"slot": "other", "room": world.ids[ex.ROOM], "clock": "01:30"}
-    skipped = submit(browser, form, **{**by_hand, "on": "2027-03-14", "clock": "02:30"})
+    skipped = submit(browser, form, **{**by_hand, "on": forward, "clock": "02:30"})
     assert "02:30 does not exist on that day" in skipped.text
-    asked = submit(browser, form, **by_hand, on="2027-11-07")
+    asked = submit(browser, form, **by_hand, on=back)
     assert "the first (PDT) or the second (PST)" in asked.text
     for fold in ("1", "0"):
         again = next(one for one in forms_of(page(browser, address)) if one.method == "post")
-        assert submit(browser, again, **by_hand, on="2027-11-07", fold=fold).status_code == 303
-    stream = derived_id("day_sheet", UUID(world.ids[ex.CLINIC]), "2027-11-07")
+        assert submit(browser, again, **by_hand, on=back, fold=fold).status_code == 303
+    stream = derived_id("day_sheet", UUID(world.ids[ex.CLINIC]), back)
     held = world.services.handling.current(day_sheet, stream).state.appointments.values()
     assert sorted(one.starts_at.isoformat() for one in held) == [
-        "2027-11-07T01:30:00-07:00", "2027-11-07T01:30:00-08:00"]
+        f"{back}T01:30:00-07:00", f"{back}T01:30:00-08:00"]
 
 
 def test_a_patient_is_found_by_the_family_name(world: World) -> None:
