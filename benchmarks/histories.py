@@ -85,24 +85,24 @@ class Template:
         return "".join(parts)
 
 
-class _Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True):
     stream_id: str
     version: int
     name: str
     payload: Template
 
 
-class _Commit(msgspec.Struct, frozen=True):
+class Commit(msgspec.Struct, frozen=True):
     recorded_at: datetime
     envelope: Template
-    entries: tuple[_Entry, ...]
+    entries: tuple[Entry, ...]
 
 
 @dataclass
 class Original:
     """The demo, as templates. `patients` by number of events, most first; `end` is the demo's last moment."""
 
-    commits: list[_Commit]
+    commits: list[Commit]
     clinics: list[str]
     patients: list[str]
     end: datetime
@@ -134,10 +134,10 @@ def live_once(scale: float, seed: int = 2026) -> Original:
 
 def _taken_apart(log: EventLog, unsealer: KeyUnsealer) -> Original:
     encode = msgspec.json.Encoder(decimal_format="string").encode
-    commits: list[_Commit] = []
+    commits: list[Commit] = []
     count: dict[str, int] = {}
     clinics, end = [], datetime(2000, 1, 1, tzinfo=UTC)
-    together: list[_Entry] = []
+    together: list[Entry] = []
     last: Recorded | None = None
     events = 0
     for record in _all(log):
@@ -150,13 +150,13 @@ def _taken_apart(log: EventLog, unsealer: KeyUnsealer) -> Original:
         if record.subject is not None:
             count[str(record.subject)] = count.get(str(record.subject), 0) + 1
         if last is not None and not _same_commit(last, record):
-            commits.append(_Commit(last.recorded_at, _envelope_template(last), tuple(together)))
+            commits.append(Commit(last.recorded_at, _envelope_template(last), tuple(together)))
             together = []
         text = encode(unsealer.unsealed(record)).decode()
-        together.append(_Entry(str(record.stream_id), record.version, record.name, Template.of(text)))
+        together.append(Entry(str(record.stream_id), record.version, record.name, Template.of(text)))
         last = record
     assert last is not None
-    commits.append(_Commit(last.recorded_at, _envelope_template(last), tuple(together)))
+    commits.append(Commit(last.recorded_at, _envelope_template(last), tuple(together)))
     return Original(commits, clinics, sorted(count, key=lambda one: (-count[one], one)), end, events)
 
 
@@ -214,7 +214,7 @@ class Grower:
 
     def write(
         self, original: Original, copies: Sequence[Copy], *,
-        only: Callable[[_Entry], bool] = lambda entry: True,
+        only: Callable[[Entry], bool] = lambda entry: True,
         tell: Callable[[int], None] = lambda position: None,
     ) -> None:
         """All copies side by side, in the demo's own order; entries that `only` refuses are left out."""
@@ -235,7 +235,7 @@ class Grower:
         self._flush(appends, moments)
         gc.enable()
 
-    def _append(self, commit: _Commit, entries: Iterable[_Entry], copy: Copy, cache: dict[str, str]) -> Append:
+    def _append(self, commit: Commit, entries: Iterable[Entry], copy: Copy, cache: dict[str, str]) -> Append:
         writes: list[StreamWrite] = []
         for entry in entries:
             event = self._decoders[entry.name](entry.payload.fill(copy, cache))

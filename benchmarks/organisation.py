@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 
-from benchmarks.histories import KEPT_KINDS, Copy, Original
+from benchmarks.histories import KEPT_KINDS, Commit, Copy, Entry, Original
 from domain.catalogue import EVENTS
 from domain.kernel import Recorded, Scanned
 from projections.facts.encoding import micros
@@ -59,15 +59,25 @@ def _mask(number: int) -> int:
 
 
 @dataclass
+class _Reading:
+    """One reader's place in the stream: what follows, and what was read ahead of it."""
+
+    entries: Iterator[Scanned]
+    after: int
+    ahead: list[Scanned] = field(default_factory=list)
+
+
+@dataclass
 class Organisation:
-    """Implements `domain.ports.LogReader` as far as a rebuild of the facts needs it, reading straight on."""
+    """Implements `domain.ports.LogReader` as far as projections of facts need it, reading straight on.
+
+    The last `held_back` events are not there until they are appended.
+    """
 
     original: Original
-    half_years: int = len(DENSITIES)
-    _entries: Iterator[Scanned] | None = None
-    _before: int = 0
-    _read: list[Scanned] = field(default_factory=list)
-    _names: frozenset[str] = frozenset()
+    densities: Sequence[int] = DENSITIES
+    held_back: int = 0
+    _readings: dict[frozenset[str], _Reading] = field(default_factory=dict)
     _decoders: dict[str, msgspec.json.Decoder[object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -81,7 +91,7 @@ class Organisation:
             if entry.name.startswith(KEPT_KINDS):
                 kept.update(piece for piece in (entry.stream_id, *entry.payload.pieces[1::2]) if len(piece) == 36)
         self._rooms, self._kept = frozenset(rooms), frozenset(kept - rooms)
-        self._head = sum(1 for _ in self._numbered(frozenset(), count_only=True))
+        self._head = sum(1 for _ in self._entries())
 
     @property
     def clinics(self) -> list[str]:
@@ -90,32 +100,47 @@ class Organisation:
         return [strand.filled(clinic, {}) for strand in strands for clinic in self.original.clinics]
 
     def head(self) -> int:
-        return self._head
+        return self._head - self.held_back
+
+    def append(self, events: int) -> int:
+        """Lets as many of the events held back be there, as far as there are any; how many."""
+        appended = min(events, self.held_back)
+        self.held_back -= appended
+        return appended
 
     def scan(self, after: int, limit: int, *, names: Iterable[str] | None = None) -> Sequence[Scanned]:
-        wanted = frozenset(EVENTS if names is None else names)
-        if self._entries is None or wanted != self._names or after < self._before:
-            self._entries, self._names, self._read = self._numbered(wanted), wanted, []
-        left = [one for one in self._read if one.position > after]  # read ahead, and now asked for in other portions
-        ahead = (one for one in self._entries if one.position > after)
-        found = [*left[:limit], *islice(ahead, max(0, limit - len(left)))]
-        self._before, self._read = after, [*found, *left[limit:]]
-        return found
+        wanted, head = frozenset(EVENTS if names is None else names), self.head()
+        reading = self._readings.get(wanted)
+        if reading is None or after < reading.after:
+            reading = self._readings[wanted] = _Reading(self._numbered(wanted, after), after)
+        left = [one for one in reading.ahead if one.position > after]  # read ahead, and now asked for otherwise
+        while len(left) < limit and (not left or left[-1].position <= head):
+            more = list(islice(reading.entries, limit - len(left)))
+            if not more:
+                break
+            left += (one for one in more if one.position > after)
+        reading.after, reading.ahead = after, left
+        return [one for one in left[:limit] if one.position <= head]
 
     def read(
         self, after: int, limit: int, *, names: Iterable[str] | None = None, upto: int | None = None
     ) -> Sequence[Recorded]:
-        raise NotImplementedError("only the facts group is fed")
+        raise NotImplementedError("only groups without names are fed")
 
     def _strand(self, group: int, place: int, half_year: int, number: int) -> Strand:
-        days = -HALF_YEAR_DAYS * (self.half_years - 1 - half_year)
+        days = -HALF_YEAR_DAYS * (len(self.densities) - 1 - half_year)
         return Strand(
             mask=_mask(4096 + number), days=days, organisation=self._kept, rooms=self._rooms, group=group, place=place
         )
 
-    def _numbered(self, names: frozenset[str], *, count_only: bool = False) -> Iterator[Scanned]:
+    def _numbered(self, names: frozenset[str], after: int = 0) -> Iterator[Scanned]:
+        for position, entry, commit, strand, cache in self._entries():
+            if position > after and entry.name in names:
+                yield self._scanned(position, entry, commit, strand, cache)
+
+    def _entries(self) -> Iterator[tuple[int, Entry, Commit, Strand, dict[str, str]]]:
         position = number = 0
-        for half_year, density in enumerate(DENSITIES[-self.half_years :]):
+        for half_year, density in enumerate(self.densities):
             strands = []
             for group in range(GROUPS):
                 for place in range(density):
@@ -123,18 +148,11 @@ class Organisation:
                     number += 1
             caches: list[dict[str, str]] = [{} for _ in strands]
             for commit in self.original.commits:
-                recorded_us = micros(commit.recorded_at)
-                assert recorded_us is not None
                 for strand, cache in zip(strands, caches, strict=True):
                     for entry in commit.entries:
-                        if not self._told(entry.name, strand, half_year):
-                            continue
-                        position += 1
-                        if entry.name not in names and not count_only:
-                            continue
-                        yield None if count_only else self._scanned(  # type: ignore[misc]
-                            position, entry, commit.envelope, strand, cache, recorded_us
-                        )
+                        if self._told(entry.name, strand, half_year):
+                            position += 1
+                            yield position, entry, commit, strand, cache
 
     def _told(self, name: str, strand: Strand, half_year: int) -> bool:
         """Clinics are founded once; each place beside the first adds its rooms."""
@@ -143,14 +161,16 @@ class Organisation:
         return half_year == 0 and (strand.place == 0 or name == "clinic.room_added.v1")
 
     def _scanned(
-        self, position: int, entry: object, envelope: object, strand: Strand, cache: dict[str, str], recorded_us: int
+        self, position: int, entry: Entry, commit: Commit, strand: Strand, cache: dict[str, str]
     ) -> Scanned:
-        event = self._decoders[entry.name].decode(entry.payload.fill(strand, cache))  # type: ignore[attr-defined]
-        said = msgspec.json.decode(envelope.fill(strand, cache), type=_Envelope)  # type: ignore[attr-defined]
+        said = msgspec.json.decode(commit.envelope.fill(strand, cache), type=_Envelope)
+        recorded_us = micros(commit.recorded_at)
+        assert recorded_us is not None
         return Scanned(
-            position=position, stream=strand.filled(entry.stream_id, cache),  # type: ignore[attr-defined]
-            version=entry.version + 1000 * strand.place, name=entry.name,  # type: ignore[attr-defined]
-            event=event, clinic=said.clinic_id, subject=said.subject,  # type: ignore[arg-type]
+            position=position, stream=strand.filled(entry.stream_id, cache),
+            version=entry.version + 1000 * strand.place, name=entry.name,
+            event=self._decoders[entry.name].decode(entry.payload.fill(strand, cache)),  # type: ignore[arg-type]
+            clinic=said.clinic_id, subject=said.subject,
             recorded_us=recorded_us + strand.days * 86_400_000_000,
         )  # fmt: skip
 

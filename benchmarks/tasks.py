@@ -118,8 +118,29 @@ def stock(environment: dict[str, str], length: int, topics: bool) -> Answer:
     return {"rate": peer.run(environment, length, topics=topics)}
 
 
+def first_answer(url: str, clinics: list[str], end: str) -> Answer:
+    """A new process's first dashboard: it reads the columns; what it holds of them afterwards, and the next answer."""
+    from datetime import datetime, timedelta
+
+    from projections import safety
+    from projections.engine.database import ViewsDatabase
+    from projections.metrics.calendar import Period
+
+    database, as_of = ViewsDatabase(url), datetime.fromisoformat(end)
+    period = Period(as_of.date() - timedelta(days=90), as_of.date())
+    before, took = _resident_mb(), []
+    for _ in range(2):
+        began = time.perf_counter()
+        with database.reads.connect() as connection:
+            safety.report(connection, clinics, period, as_of=as_of)
+        took.append(time.perf_counter() - began)
+    database.close()
+    return {"seconds": took[0], "next_s": took[1], "held_mb": _resident_mb() - before}
+
+
 TASKS: dict[str, Callable[..., Answer]] = {
     "rebuild": rebuild, "catch_up": catch_up, "compare": compare, "read": read, "stock": stock,
+    "first_answer": first_answer,
 }
 
 
@@ -129,6 +150,15 @@ def _peak_mb() -> float:
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def _resident_mb() -> float:
+    """What the process holds in memory now."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
     return int(line.split()[1]) / 1024
 
 
