@@ -137,7 +137,8 @@ def run(ground: Ground, rounds: int, quick: bool) -> Part:
             "answer to the next.",
             f"While events come in: {APPENDED} of the newest are applied by the projection engine before each answer "
             "(their own time is the worker's, not the answer's); the answer has to read them into the columns first.",
-            "Not in it: signing in, the access log's entry, and the page or JSON made of the report.",
+            "Not in it: signing in, the access log's entry, and the page or JSON made of the report. The JSON shows "
+            "every clinic's own figures, so that of many clinics takes several times as long as the report.",
             "The floor: fetching the same clinics' rows of the same weeks by SQLAlchemy, without computing anything.",
             "The facts are held as columns by each process and followed by position before each answer. The first "
             "answer of a process reads them all. That one is outside the bars: its time and what the process holds "
@@ -145,7 +146,8 @@ def run(ground: Ground, rounds: int, quick: bool) -> Part:
             "Figures of single clinics are made when they are opened; the report holds those of all together.",
             "The booster list and the room board (operations) are as of a moment: they have no period. The board is "
             "computed row by row from what is open then, five minutes after the last drug start; it has no floor.",
-            "While the log grows: medians; the same weeks with half a year behind them and with two years.",
+            "While the log grows: medians; the same weeks with half a year behind them and with two years. The booster "
+            "list looks back 400 days, so half a year is less of it.",
             "The read models are built by the projections' own rebuild, from events made as they are read: no log is "
             "written.",
         ),
