@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import urlencode
 
-import msgspec
-from flask import Response
+from flask import Response, current_app
 from marshmallow import Schema, fields, validate
 
 from api.http.access import opened
@@ -17,11 +13,11 @@ from api.http.commands import ResourceBlueprint
 from api.http.context import wired
 from api.http.cursors import link_next, read_cursor, write_cursor
 from api.http.fields import Text
+from api.http.figures import as_json
 from api.http.questions import QuestionSchema, question
 from api.http.reading import answer, read_endpoint
-from api.reports import DASHBOARDS, NAMES_PATIENTS, ask, figure_at, fixed, parts, position_of
-from projections.metrics.figures import Figure, Spread
-from projections.metrics.lazy import Later
+from api.reports import DASHBOARDS, NAMES_PATIENTS, ask, figure_at, fixed, position_of
+from projections.metrics.figures import Figure
 from services.log.lookup import records_at
 
 blueprint = ResourceBlueprint("dashboards", __name__, url_prefix="/v1", description=__doc__)
@@ -102,30 +98,6 @@ _ROWS_EXAMPLE = {
               "stream": "6f1c2a52-0b3a-4a1e-9a43-3e5f0a7a9d10", "occurred_at": "2026-03-02T08:58:00-08:00",
               "patient": "5a7c3e10-9d2b-4f6a-8c1e-2b3d4f5a6c01"}],
 }
-_SAID_ONCE = frozenset({"period", "as_of", "known_at", "clinics"})
-
-
-def _shown(value: Any, path: str, rows_at: Callable[[str], str]) -> Any:
-    """`value` as JSON; a figure's fact ids become their count and a link."""
-    if isinstance(value, Figure | Spread):
-        own = {step: _number(inner) for step, inner in parts(value) if step not in ("rows", "numerator_rows")}
-        return {**own, "rows": {"count": len(value.rows), "href": rows_at(path)}}
-    if isinstance(value, msgspec.Struct | Mapping | list | tuple | Later):
-        steps = [(step, inner, f"{path}.{step}" if path else step) for step, inner in parts(value)]
-        if isinstance(value, msgspec.Struct | Mapping):
-            return {step: _shown(inner, at, rows_at) for step, inner, at in steps if path or step not in _SAID_ONCE}
-        return [_shown(inner, at, rows_at) for _, inner, at in steps]
-    return value.isoformat() if isinstance(value, datetime) else _number(value)
-
-
-def _number(value: Any) -> Any:
-    """A figure's field as JSON has it; what is not finite is null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, tuple):
-        return [_number(one) for one in value]
-    return value if value is None or isinstance(value, str | int) else msgspec.to_builtins(value)
-
 
 def _dashboard(name: str, query: dict[str, Any]) -> Response:
     asked = question(query)
@@ -133,16 +105,13 @@ def _dashboard(name: str, query: dict[str, Any]) -> Response:
     if name in NAMES_PATIENTS:
         opened(f"dashboard.{name}")
 
-    same = f"/v1/dashboards/{name}/rows?{urlencode(fixed(asked))}&figure="
-
-    def rows_at(path: str) -> str:
-        return same + quote_plus(path)
-
-    return answer({
-        "dashboard": name, "clinics": list(asked.clinics),
-        "period": {"first": asked.period.first.isoformat(), "last": asked.period.last.isoformat()},
-        "as_of": asked.as_of.isoformat(), "known_at": asked.known_at, "figures": _shown(report, "", rows_at),
-    })
+    body = as_json(
+        report, f"/v1/dashboards/{name}/rows?{urlencode(fixed(asked))}&figure=",
+        dashboard=name, clinics=list(asked.clinics),
+        period={"first": asked.period.first.isoformat(), "last": asked.period.last.isoformat()},
+        as_of=asked.as_of.isoformat(), known_at=asked.known_at,
+    )
+    return current_app.response_class(body, mimetype="application/json")
 
 
 def _rows(name: str, query: dict[str, Any]) -> Response:
