@@ -7,7 +7,7 @@ struct that msgspec writes, and what is the same in all of them is made once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -25,7 +25,11 @@ SAID_ONCE = frozenset({"period", "as_of", "known_at", "clinics"})
 OPENED_ELSEWHERE = frozenset({"rows", "numerator_rows"})
 
 
-class _Behind(msgspec.Struct, frozen=True):
+PLAIN = frozenset({type(None), str, float, int, bool, date})
+"""Types that msgspec writes as they are."""
+
+
+class _Behind(msgspec.Struct, frozen=True, gc=False):
     """How many facts stand behind a figure, and where they are."""
 
     count: int
@@ -37,39 +41,66 @@ def as_json(report: msgspec.Struct, rows: str, **beside: Any) -> bytes:
 
     Numbers that are not finite are null; moments keep the offset of the report.
     """
-    return msgspec.json.encode({**beside, "figures": _members(report, "", rows, skip=SAID_ONCE)})
-
-
-def _members(value: msgspec.Struct, path: str, rows: str, skip: frozenset[str] = frozenset()) -> dict[str, Any]:
-    names = type(value).__struct_fields__
-    return {name: _shown(getattr(value, name), path + name, rows) for name in names if name not in skip}
+    names = [name for name in type(report).__struct_fields__ if name not in SAID_ONCE]
+    figures = {name: _shown(getattr(report, name), name, rows) for name in names}
+    return msgspec.json.encode({**beside, "figures": figures})
 
 
 def _shown(value: Any, path: str, rows: str) -> Any:
     """`value` for msgspec to write; a figure's fact ids become their count and an address."""
     kind = type(value)
-    if kind in _SHAPES:
-        make, fields = _SHAPES[kind]
-        return make(*fields(value), _Behind(len(value.rows), rows + path))
-    if value is None or kind is str or kind is float or kind is int or kind is bool:
-        return value
-    if kind is datetime:
-        return value.isoformat()
-    if isinstance(value, msgspec.Struct):
-        return _members(value, path + ".", rows)
-    if isinstance(value, Mapping):
-        return {key: _shown(inner, f"{path}.{_quoted(str(key))}", rows) for key, inner in value.items()}
-    if isinstance(value, list | tuple | Later):
-        return [_shown(inner, f"{path}.{index}", rows) for index, inner in enumerate(value)]
-    return value
+    return value if kind in PLAIN else _way(kind)(value, path, rows)
 
 
-def _shape(kind: type[msgspec.Struct]) -> tuple[Callable[..., msgspec.Struct], Callable[[Any], tuple[Any, ...]]]:
-    """The struct that a figure becomes, and what is taken from the figure for it, in order."""
-    kept = [name for name in kind.__struct_fields__ if name not in OPENED_ELSEWHERE]
-    shown = msgspec.defstruct(f"Shown{kind.__name__}", [*kept, "rows"], frozen=True)
-    return shown, attrgetter(*kept)
+Way = Callable[[Any, str, str], Any]
 
 
-_SHAPES = {kind: _shape(kind) for kind in (Figure, Spread)}
+def _way(kind: type) -> Way:
+    """How a value of this type is shown."""
+    found = _ways.get(kind)
+    if found is None:
+        found = _ways[kind] = _found(kind)
+    return found
+
+
+_ways: dict[type, Way] = {}
+
+
+def _found(kind: type) -> Way:
+    if kind in (Figure, Spread):
+        return _figures(kind)
+    if issubclass(kind, msgspec.Struct):
+        return _structs(kind)
+    if issubclass(kind, Mapping):
+        return lambda value, path, rows: {
+            key: _shown(inner, f"{path}.{_quoted(str(key))}", rows) for key, inner in value.items()
+        }
+    if issubclass(kind, list | tuple | Later):
+        return lambda value, path, rows: [
+            _shown(inner, f"{path}.{index}", rows) for index, inner in enumerate(value)
+        ]
+    if issubclass(kind, datetime):
+        return lambda value, path, rows: value.isoformat()
+    return lambda value, path, rows: value
+
+
+def _figures(kind: Any) -> Way:
+    names = [name for name in kind.__struct_fields__ if name not in OPENED_ELSEWHERE]
+    shown = msgspec.defstruct(f"Shown{kind.__name__}", [*names, "rows"], frozen=True, gc=False)
+    fields = attrgetter(*names)
+    return lambda value, path, rows: shown(*fields(value), _Behind(len(value.rows), rows + path))
+
+
+def _structs(kind: Any) -> Way:
+    names = kind.__struct_fields__
+    shown = msgspec.defstruct(f"Shown{kind.__name__}", names, frozen=True, gc=False)
+
+    def show(value: Any, path: str, rows: str) -> Any:
+        inner = [(name, getattr(value, name)) for name in names]
+        return shown(*[one if type(one) in PLAIN else _way(type(one))(one, f"{path}.{name}", rows)
+                       for name, one in inner])
+
+    return show
+
+
 _quoted = lru_cache(4096)(quote_plus)

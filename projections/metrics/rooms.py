@@ -202,7 +202,7 @@ def _by_day(tally: RoomTally, calendar: ClinicCalendar, spans: Sequence[Span], f
 # --- figures --------------------------------------------------------------------------------------
 
 
-class TimeOfDay(msgspec.Struct, frozen=True):
+class TimeOfDay(msgspec.Struct, frozen=True, gc=False):
     """One quarter hour of the local clock: mean rooms busy against mean rooms open."""
 
     starts: str
@@ -210,7 +210,7 @@ class TimeOfDay(msgspec.Struct, frozen=True):
     rooms_open: float | None
 
 
-class HourOfWeek(msgspec.Struct, frozen=True):
+class HourOfWeek(msgspec.Struct, frozen=True, gc=False):
     """Actual utilization of one hour of the week. weekday: ISO, 1 Monday."""
 
     weekday: int
@@ -218,7 +218,7 @@ class HourOfWeek(msgspec.Struct, frozen=True):
     utilization: Figure
 
 
-class RoomDay(msgspec.Struct, frozen=True):
+class RoomDay(msgspec.Struct, frozen=True, gc=False):
     """One local day."""
 
     day: date
