@@ -15,7 +15,7 @@ from domain.course.spells import RESCUES
 from projections.columns.bookings import folded
 from projections.columns.codes import FOREVER, NONE, Bools, Ints
 from projections.columns.courses import Courses, Infusions, end_of_series, load_courses, load_infusions
-from projections.columns.groups import cut, is_word, last, members, whole
+from projections.columns.groups import cut, having_word, is_word, last, members, whole
 from projections.columns.patients import everyone_of, survivors
 from projections.columns.relief import Scored, fell, pain_now, scores_of
 from projections.columns.spans import paired
@@ -70,8 +70,7 @@ class Boosters:
         facts, at = self._facts, self._at
         recent = facts.of(infusion_facts).between(at.as_of_us - LOOK_BACK, at.as_of_us + 1)
         recent = cut(recent.where(self._here[recent["clinic"]]), at)
-        steps = facts.of(course_facts).between(0, at.as_of_us + 1)
-        steps = cut(steps.where(is_word(facts, steps["kind"], "closed", "transferred")), at)
+        steps = cut(having_word(facts, course_facts, "closed", "transferred"), at)
         moved = is_word(facts, steps["kind"], "transferred")
         closed = members(steps["course"][~moved], len(facts.codes("course")))
         came = steps["patient"][moved & self._here[steps["other_clinic"]]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from sqlalchemy import Table
 
 from projections.columns.codes import NONE, Bools, Ints
 from projections.columns.store import Facts
@@ -17,13 +18,19 @@ def cut(rows: Rows, at: Cut) -> Rows:
         chosen &= rows["known_to"] == 2**62
     else:
         chosen &= (rows["known_from"] <= at.known_at) & (rows["known_to"] > at.known_at)
-    return rows if chosen.all() else rows.where(chosen)
+    return rows.where(chosen)
 
 
 def is_word(facts: Facts, column: Array, *words: str) -> Bools:
     """Which of the column's words are among these."""
     found: Bools = facts.codes("word").marked(words)[column]
     return found
+
+
+def having_word(facts: Facts, table: Table, *kinds: str) -> Rows:
+    """All rows of these kinds, in order: for kinds that are rare."""
+    words = facts.codes("word")
+    return facts.of(table).having("kind", tuple(words.of(kind) for kind in kinds))
 
 
 def compact(codes: Array, size: int) -> tuple[Array, Ints]:

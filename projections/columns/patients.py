@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from projections.columns.codes import Bools, Ints
-from projections.columns.groups import cut, is_word
+from projections.columns.groups import cut, having_word
 from projections.columns.store import Facts
 from projections.facts.reading import Cut
 from projections.facts.relief import EVER
@@ -20,8 +20,7 @@ def survivors(facts: Facts, at: Cut) -> Ints:
     """
     names = facts.codes("patient")
     found = np.append(np.arange(len(names)), -1)
-    rows = facts.of(patient_facts).every()
-    rows = cut(rows.where(is_word(facts, rows["kind"], "merged", "unmerged")), Cut(EVER, at.known_at))
+    rows = cut(having_word(facts, patient_facts, "merged", "unmerged"), Cut(EVER, at.known_at))
     if not len(rows):
         return found
     subjects, words = facts.codes("subject"), facts.codes("word")

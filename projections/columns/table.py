@@ -69,6 +69,8 @@ class Rows:
     def where(self, chosen: Array) -> Rows:
         """The rows for which `chosen` is true, or those at the places it names."""
         if chosen.dtype == bool:
+            if chosen.all():
+                return self
             chosen = np.flatnonzero(chosen)
         if isinstance(self._index, slice):
             return Rows(self._columns, chosen + self._index.start)
@@ -84,6 +86,7 @@ class Snapshot:
         self.ordered = ordered
         self.size = size
         self._extents: dict[str, tuple[Ints, Ints]] = {}
+        self._having: dict[tuple[str, tuple[int, ...]], Ints] = {}
 
     def between(self, low: int, high: int) -> Rows:
         """Rows with low <= sort column < high, in order (ties by time, then by position)."""
@@ -100,8 +103,11 @@ class Snapshot:
         column = self.columns[self.sort]
         first = np.searchsorted(column[: self.ordered], codes, side="left")
         counts = np.searchsorted(column[: self.ordered], codes, side="right") - first
-        index = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(int(counts.sum()))
         more = np.flatnonzero(np.isin(column[self.ordered : self.size], codes)) + self.ordered
+        count = int(counts.sum())
+        if count and not len(more) and count == int(first[-1] + counts[-1] - first[0]):
+            return Rows(self.columns, slice(int(first[0]), int(first[0]) + count))  # nobody between them is left out
+        index = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(count)
         if not len(more):
             return Rows(self.columns, index)
         return Rows(self.columns, self._in_order(np.concatenate((index, more))))
@@ -111,6 +117,16 @@ class Snapshot:
         if self.ordered == self.size:
             return Rows(self.columns, slice(0, self.size))
         return Rows(self.columns, self._in_order(np.arange(self.size)))
+
+    def having(self, name: str, codes: tuple[int, ...]) -> Rows:
+        """All rows whose column is one of these codes, in order: for rare words, which would be sought in every row."""
+        found = self._having.get((name, codes))
+        if found is None:
+            found = np.flatnonzero(np.isin(self.columns[name][: self.size], codes))
+            if self.ordered < self.size:
+                found = self._in_order(found)
+            self._having[name, codes] = found
+        return Rows(self.columns, found)
 
     def _in_order(self, index: Ints) -> Ints:
         found: Ints = index[_order({name: self.columns[name][index] for name in _keys(self.sort)}, self.sort)]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from projections.columns.codes import FOREVER, Bools, Ints
+from projections.columns.codes import Bools, Ints
 from projections.columns.table import Array
 
-_BITS = 41
-_BASE_MS = 946_684_800_000
-"""2000-01-01: a millisecond since then has 41 bits for 69 years."""
+_BITS, _STEP_BITS = 41, 10
+_BASE = 946_684_800_000_000 >> _STEP_BITS
+"""2000-01-01: a step of 1,024 microseconds since then has 41 bits for 71 years."""
 
 _NO_KEY = np.int64(-1)
 """The key of what lies behind the last row."""
@@ -20,8 +20,9 @@ class Timeline:
 
     def __init__(self, group: Array, at_us: Array) -> None:
         self.group, self.at_us = group, at_us
-        self._key = _key(group, at_us)
-        self._key_at = np.append(self._key, _NO_KEY)
+        self._key_at = np.empty(len(group) + 1, dtype=np.int64)
+        self._key_at[-1] = _NO_KEY
+        self._key = _keyed(group, at_us, self._key_at[:-1])
 
     def before(self, group: Array, us: Array) -> Ints:
         """How many rows come before the group's first with at_us >= us."""
@@ -32,8 +33,8 @@ class Timeline:
         return self._advanced(group, us, lambda at, asked: at <= asked)
 
     def _advanced(self, group: Array, us: Array, earlier: object) -> Ints:
-        """From the first row of the same millisecond on to the exact place: moments are compared as they are."""
-        asked = _key(group, us)
+        """From the first row of the same step on to the exact place: moments are compared as they are."""
+        asked = _keyed(group, us, np.empty(len(group), dtype=np.int64))
         place = np.searchsorted(self._key, asked, side="left")
         open_ = np.flatnonzero(self._key_at[place] == asked)
         while len(open_):
@@ -45,7 +46,10 @@ class Timeline:
     def any_in(self, group: Array, low: Array, high: Array) -> Bools:
         """Whether the group has a row in [low, high)."""
         place = self.before(group, low)
-        found: Bools = (np.append(self.group, -2)[place] == group) & (np.append(self.at_us, FOREVER)[place] < high)
+        there = np.minimum(place, len(self.at_us) - 1)
+        if not len(self.at_us):
+            return np.zeros(len(group), dtype=bool)
+        found: Bools = (place == there) & (self.group[there] == group) & (self.at_us[there] < high)
         return found
 
     def last_before(self, group: Array, us: Array, since: Array) -> Ints:
@@ -63,7 +67,10 @@ class Timeline:
         return found
 
 
-def _key(group: Array, us: Array) -> Ints:
-    ms = np.clip(us // 1000 - _BASE_MS, 0, (1 << _BITS) - 1)
-    found: Ints = group.astype(np.int64) << _BITS | ms
-    return found
+def _keyed(group: Array, us: Array, into: Ints) -> Ints:
+    """Group and step of the moment as one number, written into `into`."""
+    np.right_shift(us, _STEP_BITS, out=into)
+    into -= _BASE
+    np.clip(into, 0, (1 << _BITS) - 1, out=into)
+    into |= group.astype(np.int64) << _BITS
+    return into
