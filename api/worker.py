@@ -7,10 +7,14 @@ it finishes the batch under way. Exit code 0 when it drained in time.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from api.bootstrap import Urls, build_read_side, build_services
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from api.bootstrap import ReadSide, Services, Urls, build_read_side, build_services
 from api.digest.sending import Digests
 from api.logs import configure_logging
 from api.mail.office import PostOffice
@@ -19,6 +23,7 @@ from api.settings import Settings
 from projections.engine.database import sqlite_path
 from projections.engine.wake import DataVersion, Poll, Wake
 from projections.engine.worker import Worker
+from services.log import LogUnavailable
 
 __all__ = ["DRAIN_S", "run"]
 
@@ -26,13 +31,15 @@ DRAIN_S = 30.0
 """How long a batch under way may take to finish after SIGTERM (compose waits 40 s)."""
 
 
+STARTS_WITHIN_S = 30.0
+"""How long a starting worker waits for a database that is away: one that is killed and comes back stops no worker."""
+
+
 def run(settings: Settings) -> bool:
     """Until SIGTERM or SIGINT; whether it drained in time. Raises what `build_services` raises."""
-    services = build_services(settings)
+    services, read_side = _started(settings)
     try:
-        read_side = build_read_side(settings, services)
         try:
-            read_side.engine.install()
             digests = Digests(settings, services, read_side)
             processes = Processes(services, read_side.database, chores=[digests.schedule])
             office = PostOffice(services, read_side)
@@ -47,6 +54,34 @@ def run(settings: Settings) -> bool:
             read_side.close()
     finally:
         services.close()
+
+
+def _started(settings: Settings) -> tuple[Services, ReadSide]:
+    """Services and read side with its tables, as soon as the database answers; its error if that takes too long."""
+    began = time.monotonic()
+    while True:
+        try:
+            return _start(settings)
+        except (LogUnavailable, OperationalError) as error:
+            if time.monotonic() - began > STARTS_WITHIN_S:
+                raise
+            structlog.get_logger().warning("worker.database_away", error=type(error).__name__)
+            time.sleep(0.5)
+
+
+def _start(settings: Settings) -> tuple[Services, ReadSide]:
+    services = build_services(settings)
+    try:
+        read_side = build_read_side(settings, services)
+        try:
+            read_side.engine.install()
+        except BaseException:
+            read_side.close()
+            raise
+    except BaseException:
+        services.close()
+        raise
+    return services, read_side
 
 
 def _wake_for(settings: Settings) -> Callable[[], Wake]:

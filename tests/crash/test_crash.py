@@ -133,6 +133,31 @@ def test_nothing_acknowledged_is_lost_whatever_is_killed(organisation: Organisat
         services.close()
 
 
+@pytest.mark.xdist_group("crash")
+def test_a_worker_that_starts_while_postgresql_is_away_waits_for_it(organisation: Organisation) -> None:
+    """Given a postmaster killed with -9, a worker that starts meanwhile works once it is back."""
+    if organisation.cluster is None:
+        return  # SQLite is never away
+    assert organisation.worker is not None
+    organisation.worker.kill()
+    organisation.worker.wait()
+    organisation.cluster.kill()
+    organisation.start_worker()
+    waited = organisation.home / "api-worker.log"
+    until = time.monotonic() + 30
+    while "worker.database_away" not in waited.read_text() and time.monotonic() < until:
+        time.sleep(0.1)
+    organisation.cluster.start()
+    services, read_side = organisation.open()
+    try:
+        assert "worker.database_away" in waited.read_text()
+        assert read_side.engine.wait_for(services.log.head(), 60)
+        assert organisation.worker.poll() is None
+    finally:
+        read_side.close()
+        services.close()
+
+
 @pytest.mark.long
 def test_nothing_acknowledged_is_lost_over_sixty_kills(organisation: Organisation) -> None:
     """The full count."""
