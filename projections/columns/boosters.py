@@ -21,7 +21,7 @@ from projections.columns.relief import Scored, fell, pain_now, scores_of
 from projections.columns.spans import paired
 from projections.columns.store import Facts
 from projections.columns.table import Array
-from projections.columns.zones import UNIX_DAY, clock
+from projections.columns.zones import UNIX_DAY, local_days
 from projections.facts.encoding import DAY, EPOCH, HOUR, micros
 from projections.facts.reading import Cut
 from projections.facts.tables import appointment_facts, course_facts, infusion_facts
@@ -167,22 +167,24 @@ class Boosters:
     def _computed(self, spells: list[tuple[Decimal, ...]]) -> Array:
         """By listed course the day on which the spells (or the protocol's default) make a booster due."""
         stopped, names = self._given.stopped_us[self._latest], self._facts.codes("clinic")
-        due = np.zeros(len(stopped), dtype=np.int64)
+        moments = np.full(len(stopped), NONE)
         known: dict[tuple[tuple[Decimal, ...], int, int], int] = {}
         for clinic, calendar in self._known.items():
             mine = np.flatnonzero(self._clinic == names.of(clinic))
             protocol = calendar.protocol_at(self._at.as_of_us)
             if not len(mine) or protocol is None:
                 continue
-            after = np.empty(len(mine), dtype=np.int64)
-            for place, course in enumerate(mine.tolist()):
+            for course in mine.tolist():
                 key = spells[course], protocol.booster_default_days, protocol.booster_minimum_days
                 if key not in known:
                     known[key] = micros(booster_due(EPOCH, *key).due_at) or 0
-                after[place] = known[key]
-            moments = stopped[mine] + after
-            due[mine] = clock(calendar.timezone, int(moments.min()), int(moments.max())).day(moments) + UNIX_DAY
-        return due
+                moments[course] = stopped[course] + known[key]
+        return self._days(moments)
+
+    def _days(self, us: Array) -> Array:
+        """By listed course the local day of a moment; 0 for none."""
+        here = np.where(us == NONE, -1, self._clinic)
+        return np.where(us == NONE, 0, local_days(self._facts, self._known, here, us))
 
     def _bookings(self) -> tuple[Array, Array]:
         """By listed course: when the next booster that is booked begins (FOREVER), and when last one was booked."""
@@ -203,13 +205,7 @@ class Boosters:
         now = np.full(len(begun), self._at.as_of_us)
         heard = self._heard.timeline.last_upto(self._patient, now, begun)
         contact = np.maximum(np.append(self._heard.at_us, NONE)[heard], np.maximum(booked_us, self._words_us))
-        days = np.zeros(len(contact), dtype=np.int64)
-        for clinic, calendar in self._known.items():
-            mine = np.flatnonzero((self._clinic == self._facts.codes("clinic").of(clinic)) & (contact != NONE))
-            if len(mine):
-                moments = contact[mine]
-                days[mine] = clock(calendar.timezone, int(moments.min()), int(moments.max())).day(moments) + UNIX_DAY
-        return days
+        return self._days(contact)
 
     def listed(self) -> BoosterList:
         """The list, most overdue first, with counts."""

@@ -16,7 +16,7 @@ from projections.columns.patients import everyone_of, survivors
 from projections.columns.store import Facts
 from projections.columns.table import Array, Rows
 from projections.columns.timeline import Timeline
-from projections.columns.zones import UNIX_DAY, clock
+from projections.columns.zones import UNIX_DAY, clocks
 from projections.facts.encoding import DAY
 from projections.facts.reading import Cut
 from projections.facts.tables import course_facts, infusion_facts, patient_facts
@@ -54,12 +54,8 @@ class Referrals:
         self._fact, self._clinic, day = rows["position"], rows["clinic"], rows["from_date"]
         self._monday = day - (day + 6) % 7
         self._us = (day - UNIX_DAY) * DAY
-        for name, calendar in known.items():
-            mine = np.flatnonzero(rows["clinic"] == facts.codes("clinic").of(name))
-            if len(mine):
-                midnights = self._us[mine]
-                local = clock(calendar.timezone, int(midnights.min()), int(midnights.max()))
-                self._us[mine] = local.instant(midnights)
+        for mine, local in clocks(facts, known, self._clinic, self._us):
+            self._us[mine] = local.instant(self._us[mine])
         self._survivor = survivors(facts, at)
         self._patient = self._survivor[rows["patient"]]
         whose = everyone_of(self._survivor, rows["patient"])

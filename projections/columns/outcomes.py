@@ -15,7 +15,7 @@ from projections.columns.safety import InPeriod
 from projections.columns.spans import paired
 from projections.columns.store import Facts
 from projections.columns.table import Array, Rows
-from projections.columns.zones import UNIX_DAY, clock
+from projections.columns.zones import UNIX_DAY, local_days
 from projections.facts.encoding import DAY
 from projections.facts.reading import Cut
 from projections.facts.relief import LONGEST_SERIES
@@ -50,7 +50,7 @@ class OutcomeColumns:
         self.scores: Rows = scores_of(facts, self.survivor, np.concatenate((patients, asked[asked >= 0])), at)
         self.pain = pain_now(facts, self.scores, self.survivor)
         self.reliefs: Reliefs = reliefs(self.given, self.here, self.pain, at.as_of_us)
-        self.local_day = self._local_days(self.given.clinic, self.given.started_us)
+        self.local_day = self.days_at(self.given.clinic, self.given.started_us)
         """By infusion, the clinic-local day of its drug start, as an ordinal."""
         self.today = self._today()
         """By code of a clinic, as_of's local day."""
@@ -88,14 +88,9 @@ class OutcomeColumns:
 
     # --- local days --------------------------------------------------------------------------------
 
-    def _local_days(self, clinic: Array, us: Array) -> Array:
+    def days_at(self, clinic: Array, us: Array) -> Ints:
         """Ordinals of the days on the clinics' own clocks; UTC's at a clinic that was not asked for."""
-        days = us // DAY
-        for name, calendar in self.known.items():
-            mine = np.flatnonzero(clinic == self.facts.codes("clinic").of(name))
-            if len(mine):
-                days[mine] = clock(calendar.timezone, int(us[mine].min()), int(us[mine].max())).day(us[mine])
-        return days + UNIX_DAY
+        return local_days(self.facts, self.known, clinic, us)
 
     def _today(self) -> Array:
         """By code of a clinic, as_of's local day."""

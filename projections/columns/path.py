@@ -15,7 +15,6 @@ from projections.columns.patients import everyone_of
 from projections.columns.relief import Scored, left_out
 from projections.columns.spans import paired
 from projections.columns.table import Array
-from projections.columns.zones import UNIX_DAY, clock
 from projections.facts.encoding import DAY
 from projections.facts.tables import appointment_facts, visit_facts
 from projections.metrics.figures import (
@@ -136,21 +135,12 @@ class PathFigures:
         low, high = np.searchsorted(place, course, side="left"), np.searchsorted(place, course, side="right")
         which, number = paired(low, high)
         infusion = series[number]
-        day = self._days_of_plan(plans.clinic[chosen][which], given.started_us[infusion])
+        day = self._found.days_at(plans.clinic[chosen][which], given.started_us[infusion])
         relief = self._courses.relief_us[course]
         relief = np.where((relief != NONE) & (relief >= plans.planned_us[chosen]), relief, NONE)
         before = np.bincount(which[given.started_us[infusion] <= relief[which]], minlength=len(chosen))
         inside = (day >= plans.first_day[chosen][which]) & (day <= plans.last_day[chosen][which])
         return which[inside], infusion[inside], np.where(relief == NONE, -1, before)
-
-    def _days_of_plan(self, clinic: Array, us: Array) -> Array:
-        """Ordinals of the local days at these clinics, which are among those asked for."""
-        days = np.zeros(len(us), dtype=np.int64)
-        for name, calendar in self._found.known.items():
-            mine = np.flatnonzero(clinic == self._facts.codes("clinic").of(name))
-            if len(mine):
-                days[mine] = clock(calendar.timezone, int(us[mine].min()), int(us[mine].max())).day(us[mine])
-        return days + UNIX_DAY
 
     def _excuses(self, chosen: Ints) -> tuple[Ints, Ints]:
         """Per plan, how many medical holds and cancellations by the clinic fall inside its window."""
@@ -193,7 +183,7 @@ class PathFigures:
         which, number = paired(
             np.searchsorted(place, own, side="left"), np.searchsorted(place, own, side="right")
         )
-        day = self._days_of_plan(plans.clinic[chosen][which], us[number])
+        day = self._found.days_at(plans.clinic[chosen][which], us[number])
         inside = (day >= plans.first_day[chosen][which]) & (day <= plans.last_day[chosen][which])
         return np.bincount(which[inside], minlength=len(chosen))
 

@@ -13,7 +13,7 @@ from projections.columns.patients import everyone_of, survivors
 from projections.columns.store import Facts
 from projections.columns.table import Array, Rows
 from projections.columns.timeline import Timeline
-from projections.columns.zones import clock
+from projections.columns.zones import clocks
 from projections.facts.encoding import DAY
 from projections.facts.reading import Cut
 from projections.facts.tables import safety_facts
@@ -148,10 +148,8 @@ class SafetyFacts:
 
     def _local_start(self, known: Mapping[str, ClinicCalendar]) -> Array:
         us, clinic = self.given.started_us[self.infusions].copy(), self.given.clinic[self.infusions]
-        for name, calendar in known.items():
-            mine = np.flatnonzero(clinic == self._facts.codes("clinic").of(name))
-            if len(mine):
-                us[mine] = clock(calendar.timezone, int(us[mine].min()), int(us[mine].max())).local(us[mine])
+        for mine, local in clocks(self._facts, known, clinic, us):
+            us[mine] = local.local(us[mine])
         return us
 
     def _episodes(self, own: Rows, home: Rows) -> tuple[Episodes, Episodes]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
 import numpy as np
 
 from projections.columns.codes import Ints
+from projections.columns.store import Facts
+from projections.columns.table import Array
 from projections.facts.encoding import DAY, HOUR, MINUTE, moment
-from projections.metrics.calendar import BIN, zone
+from projections.metrics.calendar import BIN, ClinicCalendar, zone
 
 UNIX_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 WEEK_BINS = 7 * 96
@@ -97,6 +99,24 @@ def _changes(timezone: str, year: int) -> tuple[tuple[int, ...], tuple[int, ...]
 def clock(timezone: str, low_us: int, high_us: int) -> Clock:
     """The zone's clock, right at least over [low_us, high_us] and a year on either side."""
     return _clock(timezone, moment(low_us).year - 1, moment(high_us).year + 1)
+
+
+def clocks(
+    facts: Facts, known: Mapping[str, ClinicCalendar], clinic: Array, us: Array
+) -> Iterator[tuple[Ints, Clock]]:
+    """The places of each known clinic's moments, with its clock over them; clinics without any are passed over."""
+    for name, calendar in known.items():
+        mine = np.flatnonzero(clinic == facts.codes("clinic").of(name))
+        if len(mine):
+            yield mine, clock(calendar.timezone, int(us[mine].min()), int(us[mine].max()))
+
+
+def local_days(facts: Facts, known: Mapping[str, ClinicCalendar], clinic: Array, us: Array) -> Ints:
+    """Ordinals of the days on the clinics' own clocks; UTC's at a clinic that is not known."""
+    days: Ints = us // DAY
+    for mine, local in clocks(facts, known, clinic, us):
+        days[mine] = local.day(us[mine])
+    return days + UNIX_DAY
 
 
 @lru_cache(maxsize=1024)
