@@ -49,24 +49,24 @@ def as_json(report: msgspec.Struct, rows: str, **beside: Any) -> bytes:
 def _shown(value: Any, path: str, rows: str) -> Any:
     """`value` for msgspec to write; a figure's fact ids become their count and an address."""
     kind = type(value)
-    return value if kind in PLAIN else _way(kind)(value, path, rows)
+    return value if kind in PLAIN else _ways[kind](value, path, rows)
 
 
 Way = Callable[[Any, str, str], Any]
 
 
+class _Ways(dict[type, Way]):
+    """How a value of each type is shown, found out when the first one is met."""
+
+    def __missing__(self, kind: type) -> Way:
+        found = self[kind] = _way(kind)
+        return found
+
+
+_ways = _Ways()
+
+
 def _way(kind: type) -> Way:
-    """How a value of this type is shown."""
-    found = _ways.get(kind)
-    if found is None:
-        found = _ways[kind] = _found(kind)
-    return found
-
-
-_ways: dict[type, Way] = {}
-
-
-def _found(kind: type) -> Way:
     if kind in (Figure, Spread):
         return _figures(kind)
     if issubclass(kind, msgspec.Struct):
@@ -95,12 +95,7 @@ def _structs(kind: Any) -> Way:
     names = kind.__struct_fields__
     shown = msgspec.defstruct(f"Shown{kind.__name__}", names, frozen=True, gc=False)
 
-    def show(value: Any, path: str, rows: str) -> Any:
-        inner = [(name, getattr(value, name)) for name in names]
-        return shown(*[one if type(one) in PLAIN else _way(type(one))(one, f"{path}.{name}", rows)
-                       for name, one in inner])
-
-    return show
+    return lambda value, path, rows: shown(*[_shown(getattr(value, name), f"{path}.{name}", rows) for name in names])
 
 
 _quoted = lru_cache(4096)(quote_plus)

@@ -27,7 +27,7 @@ from api.web.names import names
 from api.web.page import render
 from api.web.patients import blueprint
 from api.web.rows import event_title
-from api.web.tables import Cell, Column, Table, cell
+from api.web.tables import Cell, Column, Table, cell, event_cell
 from api.web.visits import visit_tables
 from api.web.wording import count, day, duration, moment, when, words
 from domain.kernel import Actor
@@ -236,12 +236,8 @@ def _paper(one: Paper, found: Picture) -> tuple[Cell, ...]:
         left = cell(one.left, tone="attention" if one.left < SOON_DAYS else "")
     return (
         cell(one.what, words(one.what).capitalize()), cell(on, day(on)),
-        cell(one.valid_until, day(one.valid_until)) if one.valid_until else cell(None), left, _event(one.position),
+        cell(one.valid_until, day(one.valid_until)) if one.valid_until else cell(None), left, event_cell(one.position),
     )  # fmt: skip
-
-
-def _event(position: int) -> Cell:
-    return cell(position, str(position), href=f"/events/{position}")
 
 
 def _findings(found: Picture) -> Table:
@@ -286,7 +282,7 @@ def _course(one: CourseLine, found: Picture) -> tuple[Cell, ...]:
     return (
         cell(words(one.condition)), cell(words(one.plan)), cell(opened_on, day(opened_on)), gate, series,
         cell(one.baseline), cell(state, note=words(one.closed_because) if one.closed_because else ""),
-        _event(one.position),
+        event_cell(one.position),
     )  # fmt: skip
 
 
@@ -302,7 +298,7 @@ def _asked_table(found: Picture) -> Table:
             (
                 cell(one.due_at, when(one.due_at, found.timezone)),
                 cell(", ".join(words(instrument) for instrument in one.instruments)),
-                cell(words(one.state), tone=tones.get(one.state, "")), _event(one.position),
+                cell(words(one.state), tone=tones.get(one.state, "")), event_cell(one.position),
             )
             for one in reversed(found.asked)
         ),

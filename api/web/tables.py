@@ -76,6 +76,11 @@ def cell(
     return Cell(text=text, value=value, href=href, note=note, tone=tone, definition=definition)
 
 
+def event_cell(position: int, *, opens: bool = True) -> Cell:
+    """An entry of the log by its number, leading to it where the reader may open it."""
+    return cell(position, str(position), href=f"/events/{position}" if opens else None)
+
+
 def row_of(*values: Value | Cell) -> tuple[Cell, ...]:
     """A row of plain values and ready cells."""
     return tuple(value if isinstance(value, Cell) else cell(value) for value in values)

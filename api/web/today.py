@@ -17,7 +17,7 @@ from api.web.address import ClinicName, View, link, view
 from api.web.figures import Shown, shown
 from api.web.names import names, patient_cell
 from api.web.page import may, render
-from api.web.tables import Cell, Column, Table, cell
+from api.web.tables import Cell, Column, Table, cell, event_cell
 from api.web.wording import count, day, duration, number, words
 from api.web.wording import moment as moment_in_words
 from projections.facts.encoding import MINUTE, moment
@@ -327,5 +327,5 @@ def _end_row(clinic: ClinicName, end: LooseEnd, known: Mapping[str, str], now: i
         cell(end.what, ENDS[end.what], note=detail, tone="alarm" if end.what in ("alert", "home_alert") else ""),
         cell(moment(end.since_us), clock(end.since_us, clinic.timezone, now)), _minutes(end.since_us, now),
         patient_cell(end.patient, known), cell(clinic.name), due,
-        cell(position, str(position), href=f"/events/{position}" if may("web_events.show") else None),
+        event_cell(position, opens=may("web_events.show")),
     )  # fmt: skip

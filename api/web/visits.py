@@ -11,7 +11,7 @@ from flask import url_for
 from api.http.context import principal
 from api.web.address import clinic_name
 from api.web.page import may
-from api.web.tables import Cell, Column, Table, Tone, cell
+from api.web.tables import Cell, Column, Table, Tone, cell, event_cell
 from api.web.wording import when, words
 from domain.vocabulary.reasons import VISIT_KINDS
 from projections.patient_visits import BookedVisit
@@ -24,12 +24,16 @@ TONES: dict[str, Tone] = {"no_show": "attention", "confirmed": "ok", "kept": "ok
 
 def visit_tables(visits: Sequence[BookedVisit], now: datetime) -> tuple[Table, Table]:
     """Those still to come, the next one first; the others, the latest first. Times on each clinic's clock."""
-    coming = [one for one in visits if one.ends_at > now and one.state in WAITED_FOR]
-    earlier = [one for one in reversed(visits) if one not in coming]
+    coming = [one for one in visits if _comes(one, now)]
+    earlier = [one for one in reversed(visits) if not _comes(one, now)]
     return (
         _table("coming", "Coming visits", "No visit is booked.", coming, now),
         _table("earlier", "Earlier and cancelled visits", "None.", earlier, now),
     )
+
+
+def _comes(one: BookedVisit, now: datetime) -> bool:
+    return one.state in WAITED_FOR and one.ends_at > now
 
 
 def _table(name: str, title: str, empty: str, visits: Sequence[BookedVisit], now: datetime) -> Table:
@@ -45,7 +49,7 @@ def _table(name: str, title: str, empty: str, visits: Sequence[BookedVisit], now
 
 def _row(one: BookedVisit, opens: bool, now: datetime) -> tuple[Cell, ...]:
     here = clinic_name(str(one.clinic))
-    event = (cell(one.position, str(one.position), href=f"/events/{one.position}"),) if opens else ()
+    event = (event_cell(one.position),) if opens else ()
     return (
         cell(one.starts_at, when(one.starts_at, here.timezone), href=_booking(one, here.timezone)),
         cell(VISIT_KINDS[one.visit_kind].text), cell(here.name), _state(one, now), *event,
@@ -53,14 +57,13 @@ def _row(one: BookedVisit, opens: bool, now: datetime) -> tuple[Cell, ...]:
 
 
 def _state(one: BookedVisit, now: datetime) -> Cell:
-    if one.state in WAITED_FOR and one.ends_at <= now:
+    if one.state in WAITED_FOR and not _comes(one, now):
         return cell("nothing recorded since")
     return cell(words(one.state), tone=TONES.get(one.state, ""))
 
 
 def _booking(one: BookedVisit, timezone: str) -> str | None:
-    mine = principal().clinics
-    if not may("web_schedule.appointment") or (mine is not None and one.clinic not in mine):
+    if not may("web_schedule.appointment") or not principal().sees(one.clinic):
         return None
     local_date = one.starts_at.astimezone(ZoneInfo(timezone)).date()
     return url_for(

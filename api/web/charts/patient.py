@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from api.web.charts import Chart
-from api.web.tables import Cell, Column, Table, cell
+from api.web.tables import Cell, Column, Table, cell, event_cell
 from api.web.wording import count, day, number, when, words
 from projections.patient_picture import Effect, Given, Picture
 
@@ -273,12 +273,12 @@ def _row(at: datetime, what: str, value: str, position: int, picture: Picture) -
     local = _local(at, picture)
     return local, (
         cell(at, when(at, picture.timezone)), cell(what), cell(value),
-        cell(position, str(position), href=f"/events/{position}"),
+        event_cell(position),
     )  # fmt: skip
 
 
 def _dated(on: date, what: str, value: str, position: int) -> tuple[str, tuple[Cell, ...]]:
     return _noon(on), (
         cell(on, day(on, weekday=True)), cell(what), cell(value),
-        cell(position, str(position), href=f"/events/{position}"),
+        event_cell(position),
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Response, redirect
+from flask import redirect
 from werkzeug.wrappers import Response as AnyResponse
 
 from api.http.context import principal, wired
@@ -18,8 +18,8 @@ from projections.timeline import standing_entries
 
 
 @blueprint.get("/<uuid:clinic_id>/visits")
-def of_patient(clinic_id: UUID) -> AnyResponse | Response:
-    """The visits to come first; without a patient in the address the way to find one."""
+def of_patient(clinic_id: UUID) -> AnyResponse:
+    """The visits to come first; without a patient in the address today's sheet."""
     at = desk(clinic_id)
     try:
         found = choosing.patient_found(at)
@@ -28,7 +28,6 @@ def of_patient(clinic_id: UUID) -> AnyResponse | Response:
     if found is None:
         return redirect(at.to("day", local_date=at.today), code=303)
     patient_id, name = found
-    now, mine = at.known.now, principal().clinics
-    entries = standing_entries(wired().services.log, with_merged(patient_id), as_of=now)
-    seen = [one for one in visits(entries) if mine is None or one.clinic in mine]
-    return show("visits", at, title=name, day=at.today, tables=visit_tables(seen, now), patient_id=patient_id)
+    entries = standing_entries(wired().services.log, with_merged(patient_id), as_of=at.known.now)
+    seen = [one for one in visits(entries) if principal().sees(one.clinic)]
+    return show("visits", at, title=name, day=at.today, tables=visit_tables(seen, at.known.now))
