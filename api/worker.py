@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import structlog
@@ -29,35 +30,29 @@ __all__ = ["DRAIN_S", "run"]
 
 DRAIN_S = 30.0
 """How long a batch under way may take to finish after SIGTERM (compose waits 40 s)."""
-
-
 STARTS_WITHIN_S = 30.0
 """How long a starting worker waits for a database that is away: one that is killed and comes back stops no worker."""
 
 
 def run(settings: Settings) -> bool:
     """Until SIGTERM or SIGINT; whether it drained in time. Raises what `build_services` raises."""
-    services, read_side = _started(settings)
-    try:
+    services, read_side, opened = _started(settings)
+    with opened:
+        digests = Digests(settings, services, read_side)
+        processes = Processes(services, read_side.database, chores=[digests.schedule])
+        office = PostOffice(services, read_side)
+        processes.start()
+        office.start()
         try:
-            digests = Digests(settings, services, read_side)
-            processes = Processes(services, read_side.database, chores=[digests.schedule])
-            office = PostOffice(services, read_side)
-            processes.start()
-            office.start()
-            try:
-                drained = Worker(read_side.engine, make_wake=_wake_for(settings)).run_until_signalled(DRAIN_S)
-            finally:
-                others_drained = [processes.stop(DRAIN_S), office.stop(DRAIN_S)]
-            return drained and all(others_drained)
+            drained = Worker(read_side.engine, make_wake=_wake_for(settings)).run_until_signalled(DRAIN_S)
         finally:
-            read_side.close()
-    finally:
-        services.close()
+            others_drained = [processes.stop(DRAIN_S), office.stop(DRAIN_S)]
+        return drained and all(others_drained)
 
 
-def _started(settings: Settings) -> tuple[Services, ReadSide]:
-    """Services and read side with its tables, as soon as the database answers; its error if that takes too long."""
+def _started(settings: Settings) -> tuple[Services, ReadSide, ExitStack]:
+    """Services and read side with its tables, and what closes both, as soon as the database answers; its error if that
+    takes too long."""
     began = time.monotonic()
     while True:
         try:
@@ -69,19 +64,14 @@ def _started(settings: Settings) -> tuple[Services, ReadSide]:
             time.sleep(0.5)
 
 
-def _start(settings: Settings) -> tuple[Services, ReadSide]:
-    services = build_services(settings)
-    try:
+def _start(settings: Settings) -> tuple[Services, ReadSide, ExitStack]:
+    with ExitStack() as opened:
+        services = build_services(settings)
+        opened.callback(services.close)
         read_side = build_read_side(settings, services)
-        try:
-            read_side.engine.install()
-        except BaseException:
-            read_side.close()
-            raise
-    except BaseException:
-        services.close()
-        raise
-    return services, read_side
+        opened.callback(read_side.close)
+        read_side.engine.install()
+        return services, read_side, opened.pop_all()
 
 
 def _wake_for(settings: Settings) -> Callable[[], Wake]:
