@@ -146,19 +146,20 @@ TASKS: dict[str, Callable[..., Answer]] = {
 
 def _peak_mb() -> float:
     """This program's own peak (`ru_maxrss` would be its parent's, where that was larger at the fork)."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
+    return _status_mb("VmHWM")
 
 
 def _resident_mb() -> float:
     """What the process holds in memory now."""
+    return _status_mb("VmRSS")
+
+
+def _status_mb(name: str) -> float:
+    """A line of Linux's account of this process; elsewhere the peak, which is all that is told."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+    line = next(line for line in status.read_text().splitlines() if line.startswith(name))
     return int(line.split()[1]) / 1024
 
 
