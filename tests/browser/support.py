@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 ROOT = Path(__file__).parents[2]
 AXE = Path(__file__).parent / "vendored" / "axe.min.js"
@@ -47,6 +47,15 @@ def watch(page: Page, home: str) -> Watch:
     page.on("request", lambda request: seen.elsewhere.append(request.url)
             if not request.url.startswith((home, "data:", "blob:")) else None)
     return seen
+
+
+def follow(control: Locator) -> None:
+    """Clicks a link or a form's button and waits until the page that answers is loaded.
+
+    A bare click waits for a navigation only if the browser announces it in time, which a busy machine's does not.
+    """
+    with control.page.expect_navigation():
+        control.click()
 
 
 def axe(page: Page) -> list[str]:

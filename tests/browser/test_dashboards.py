@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Served
-from tests.browser.support import drawn, keep, watch
+from tests.browser.support import drawn, follow, keep, watch
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -21,17 +21,17 @@ def test_from_a_tile_to_an_event(open_as: Callable[..., Page]) -> None:
     page = open_as("manager", "/utilization")
     tile = page.locator("article.figure", has=page.get_by_role("heading", name=re.compile("^No-show rate")))
     value = tile.locator(".figure-value").inner_text()
-    tile.get_by_role("link", name=re.compile(r"\d+ rows")).click()
+    follow(tile.get_by_role("link", name=re.compile(r"\d+ rows")))
     expect(page.get_by_role("heading", level=1)).to_contain_text("No-show rate")
     assert page.locator(".figure-value").first.inner_text() == value
-    page.get_by_role("link", name="In the numerator").click()
+    follow(page.get_by_role("link", name="In the numerator"))
     counted = int(page.locator(".figure-basis").first.inner_text().split(" of ")[0])
     assert page.locator("table tbody tr").count() == counted > 0
     assert set(page.locator("table tbody tr td:nth-of-type(3)").all_inner_texts()) == {"yes"}
-    page.locator("table tbody th a").first.click()
+    follow(page.locator("table tbody th a").first)
     expect(page.get_by_text("Leaf", exact=True)).to_be_visible()
     here = page.url
-    page.get_by_role("link", name=re.compile("^Entry (before|after)")).first.click()
+    follow(page.get_by_role("link", name=re.compile("^Entry (before|after)")).first)
     assert page.url != here and "/events/" in page.url
 
 
@@ -80,7 +80,7 @@ def test_clinics_and_period_are_chosen_and_can_be_shared(open_as: Callable[..., 
     page.keyboard.press("Space")
     page.locator("details[open] button", has_text="Show").press("Enter")
     expect(page.get_by_text("2 clinics")).to_be_visible()
-    page.get_by_role("link", name="4 weeks").click()
+    follow(page.get_by_role("link", name="4 weeks"))
     assert {"clinics=", "from=", "to="} <= set(re.findall(r"(?:clinics|from|to)=", page.url))
     value = page.locator(".figure-value").first.inner_text()
     assert value != all_clinics
@@ -109,7 +109,7 @@ def test_the_past_is_a_click_away_from_now(open_as: Callable[..., Page], served:
     page.goto("/clinics?as_of=2026-09-01T12:00:00Z&known_at=2026-09-01T12:00:00Z")
     expect(page.get_by_text("You look at the past")).to_be_visible()
     assert page.locator("table").first.inner_text() != now
-    page.get_by_role("link", name="Back to now").click()
+    follow(page.get_by_role("link", name="Back to now"))
     expect(page.get_by_text("You look at the past")).to_be_hidden()
 
 
@@ -153,7 +153,7 @@ def test_every_table_downloads_as_csv(open_as: Callable[..., Page], tmp_path: Pa
 def test_tables_sort_by_links(open_as: Callable[..., Page]) -> None:
     """Up, then down, told to those who cannot see it; without any script."""
     page = open_as("manager", "/clinics", java_script_enabled=False)
-    page.get_by_role("link", name="Wait", exact=True).click()
+    follow(page.get_by_role("link", name="Wait", exact=True))
     head = page.locator("th[aria-sort]")
     assert (head.count(), head.get_attribute("aria-sort")) == (1, "descending")
     at = page.locator("thead th").all_inner_texts().index(head.inner_text())
@@ -163,7 +163,7 @@ def test_tables_sort_by_links(open_as: Callable[..., Page]) -> None:
         return [float(one.split()[0].replace("\u2212", "-")) for one in cells]
 
     assert waits() == sorted(waits(), reverse=True) and len(waits()) == 3
-    page.get_by_role("link", name="Wait", exact=True).click()
+    follow(page.get_by_role("link", name="Wait", exact=True))
     assert waits() == sorted(waits())
 
 
@@ -171,10 +171,10 @@ def test_dark_by_choice_is_remembered(open_as: Callable[..., Page]) -> None:
     """A link chooses, a cookie remembers, the charts follow."""
     page = open_as("manager", "/utilization")
     light = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    page.get_by_role("link", name="Dark", exact=True).click()
+    follow(page.get_by_role("link", name="Dark", exact=True))
     page.goto("/glossary")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
-    page.get_by_role("link", name="Auto", exact=True).click()
+    follow(page.get_by_role("link", name="Auto", exact=True))
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == light
 
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Served
-from tests.browser.support import drawn
+from tests.browser.support import drawn, follow
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -51,9 +51,9 @@ def test_from_a_tile_of_today_to_an_event(open_as: Callable[..., Page], served: 
     expect(infusing.first).to_contain_text("Drug ran")
     expect(infusing.first).to_contain_text("Home, planned")
     tile = page.locator("article.figure", has_text="Patients in the house")
-    tile.get_by_role("link").last.click()
+    follow(tile.get_by_role("link").last)
     expect(page.get_by_role("heading", level=1)).to_have_text("Patients in the house")
-    page.locator("main tbody a[href^='/events/']").first.click()
+    follow(page.locator("main tbody a[href^='/events/']").first)
     expect(page).to_have_url(re.compile(r"/events/\d+"))
     expect(page.locator("main")).to_contain_text("Recorded")
 
@@ -99,10 +99,10 @@ def test_a_patients_picture_has_as_many_infusions_as_the_log(open_as: Callable[.
 def test_the_list_of_a_chart_filters(open_as: Callable[..., Page], served: Served) -> None:
     """From the list of boosters to a chart, and there to the doses alone."""
     page = open_as("nurse", "/boosters")
-    page.locator("#table-boosters").locator("xpath=ancestor::section").locator("tbody th a").first.click()
+    follow(page.locator("#table-boosters").locator("xpath=ancestor::section").locator("tbody th a").first)
     expect(page).to_have_url(re.compile(r"/patients/[0-9a-f-]{36}"))
     page.locator(".kinds summary").click()
-    page.locator(".kinds").get_by_role("link", name="dose", exact=True).click()
+    follow(page.locator(".kinds").get_by_role("link", name="dose", exact=True))
     titles = page.locator(".timeline .entry p:first-child a")
     expect(page.locator(".kinds summary")).to_contain_text("dose")
     assert set(titles.all_text_contents()) <= {
@@ -120,7 +120,7 @@ def test_one_click_leads_to_the_booking_form_filled_in(open_as: Callable[..., Pa
     link = row.get_by_role("link", name="Book", exact=True)
     day = re.search(r"on=(\d{4}-\d\d-\d\d)", link.get_attribute("href") or "")
     assert day is not None
-    link.click()
+    follow(link)
     expect(page).to_have_url(re.compile(r"/schedule/[0-9a-f-]{36}/book\?"))
     expect(page.locator("main")).to_contain_text(name.split(",")[0])
     assert page.locator("select[name=kind]").input_value() == "booster"
@@ -132,7 +132,7 @@ def test_a_name_is_found(open_as: Callable[..., Page]) -> None:
     page = open_as("nurse", "/patients")
     name = page.locator("tbody th a").first.text_content() or ""
     page.get_by_label("Family name").fill(name[:4])
-    page.get_by_role("button", name="Find").click()
+    follow(page.get_by_role("button", name="Find"))
     expect(page.locator("tbody th a", has_text=name).first).to_be_visible()
     assert name[:4].lower() not in page.url.lower()
 
@@ -142,6 +142,6 @@ def test_the_funnel_opens_into_referrals(open_as: Callable[..., Page]) -> None:
     page = open_as("manager", "/funnel?from=2026-05-01&to=2026-11-24")
     drawn(page)
     page.get_by_text("Data", exact=True).first.click()
-    page.locator("#table-steps").locator("xpath=ancestor::section[1]").locator("tbody td a").first.click()
+    follow(page.locator("#table-steps").locator("xpath=ancestor::section[1]").locator("tbody td a").first)
     expect(page.get_by_role("heading", level=1)).to_have_text("Step reached")
     expect(page.locator("tbody tr").first).to_contain_text("Referral received")

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.conftest import LOOKS, Served
-from tests.browser.support import axe, keep, transferred, watch
+from tests.browser.support import axe, follow, keep, transferred, watch
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -62,25 +62,25 @@ def test_a_score_tapped_without_a_script_is_in_the_patients_record(
     """The whole questionnaire on a phone of 320 by 480 without JavaScript; then the timeline and the diary have it."""
     (path,) = links(served, 1)
     page = phone(path)
-    page.get_by_role("button", name="7", exact=True).click()
+    follow(page.get_by_role("button", name="7", exact=True))
     assert page.get_by_role("heading", level=1).inner_text().startswith("How much relief")
-    page.get_by_role("button", name="40 %", exact=True).click()
+    follow(page.get_by_role("button", name="40 %", exact=True))
     for value in ("6", "5", "4"):
-        page.get_by_role("button", name=value, exact=True).click()
+        follow(page.get_by_role("button", name=value, exact=True))
     for _ in range(8):
-        page.get_by_role("button", name="Several days").click()
+        follow(page.get_by_role("button", name="Several days"))
     assert "better off dead" in page.get_by_role("heading", level=1).inner_text()
-    page.get_by_role("button", name="Back").click()
+    follow(page.get_by_role("button", name="Back"))
     assert "Moving or speaking" in page.get_by_role("heading", level=1).inner_text()
-    page.get_by_role("button", name="Several days").click()
-    page.get_by_role("button", name="Not at all").click()
-    page.get_by_role("button", name="Yes").click()
-    page.get_by_role("button", name="Feeling sick").click()
-    page.get_by_role("button", name="Mild: I noticed it").click()
-    page.get_by_role("button", name="About a day ago").click()
+    follow(page.get_by_role("button", name="Several days"))
+    follow(page.get_by_role("button", name="Not at all"))
+    follow(page.get_by_role("button", name="Yes"))
+    follow(page.get_by_role("button", name="Feeling sick"))
+    follow(page.get_by_role("button", name="Mild: I noticed it"))
+    follow(page.get_by_role("button", name="About a day ago"))
     page.get_by_role("textbox").fill("after the evening meal")
-    page.get_by_role("button", name="Send").click()
-    page.get_by_role("button", name="No", exact=True).click()
+    follow(page.get_by_role("button", name="Send"))
+    follow(page.get_by_role("button", name="No", exact=True))
     assert page.get_by_role("heading", level=1).inner_text() == "Thank you."
     patient = _who_said(served, 7)
     timeline = asked(served, f"/v1/patients/{patient}/timeline?order=newest_first&limit=20")["entries"]
@@ -118,29 +118,29 @@ def test_every_screen_passes_axe_and_is_small_and_large_typed(
     _judge(page, f"p-{look}-dead")
     page.goto(path)
     _judge(page, f"p-{look}-pain")
-    page.get_by_role("button", name="8", exact=True).click()
-    page.get_by_role("button", name="I prefer not to answer").click()
+    follow(page.get_by_role("button", name="8", exact=True))
+    follow(page.get_by_role("button", name="I prefer not to answer"))
     _judge(page, f"p-{look}-peg")
-    page.get_by_role("button", name="I prefer not to answer").click()
+    follow(page.get_by_role("button", name="I prefer not to answer"))
     _judge(page, f"p-{look}-phq9")
     for _ in range(8):
-        page.get_by_role("button", name="Not at all").click()
-    page.get_by_role("button", name="Several days").click()
+        follow(page.get_by_role("button", name="Not at all"))
+    follow(page.get_by_role("button", name="Several days"))
     assert page.get_by_role("heading", level=1).inner_text() == "You are not alone, and help is there now."
     assert page.get_by_role("link", name="988").first.get_attribute("href") == "tel:988"
     _judge(page, f"p-{look}-crisis")
-    page.get_by_role("link", name="Go on").click()
-    page.get_by_role("button", name="Yes").click()
+    follow(page.get_by_role("link", name="Go on"))
+    follow(page.get_by_role("button", name="Yes"))
     _judge(page, f"p-{look}-kinds")
-    page.get_by_role("button", name="Chest pain").click()
+    follow(page.get_by_role("button", name="Chest pain"))
     _judge(page, f"p-{look}-grade")
-    page.get_by_role("button", name="Moderate").click()
-    page.get_by_role("button", name="In the last hour").click()
+    follow(page.get_by_role("button", name="Moderate"))
+    follow(page.get_by_role("button", name="In the last hour"))
     _judge(page, f"p-{look}-note")
-    page.get_by_role("button", name="Send").click()
+    follow(page.get_by_role("button", name="Send"))
     _judge(page, f"p-{look}-urgent")
-    page.get_by_role("link", name="Go on").click()
-    page.get_by_role("button", name="No", exact=True).click()
+    follow(page.get_by_role("link", name="Go on"))
+    follow(page.get_by_role("button", name="No", exact=True))
     _judge(page, f"p-{look}-thanks")
     assert seen.elsewhere == []
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import serving, sign_in
-from tests.browser.support import drawn, watch
+from tests.browser.support import drawn, follow, watch
 from tests.conftest import Database
 
 pytestmark = [pytest.mark.browser, pytest.mark.postgres, pytest.mark.long]
@@ -23,8 +23,8 @@ def test_dashboards_over_postgresql(browser: Browser, postgres_database: Databas
         watched = watch(page, served.address)
         page.goto("/utilization")
         drawn(page)
-        page.locator(".figure-rows a").first.click()
-        page.locator("table tbody th a").first.click()
+        follow(page.locator(".figure-rows a").first)
+        follow(page.locator("table tbody th a").first)
         expect(page.get_by_text("Leaf", exact=True)).to_be_visible()
         assert watched.found(page) == []
         context.close()

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from api.bootstrap import build_read_side, build_services, key_registry
 from api.settings import Settings
 from tests.browser.conftest import Served
-from tests.browser.support import axe, keep, watch
+from tests.browser.support import axe, follow, keep, watch
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -64,10 +64,10 @@ def patient(api: Callable[..., Any], clinic_id: str, served: Served) -> dict[str
 def find(page: Page, patient: dict[str, str], clinic_id: str) -> None:
     """From the day's sheet to the plan of the patient, as one clicks."""
     page.goto("/schedule")
-    page.get_by_role("link", name="Book a series").click()
+    follow(page.get_by_role("link", name="Book a series"))
     page.get_by_label("Family name").fill(patient["family_name"])
-    page.get_by_role("button", name="Find the patient").click()
-    page.locator(f'form:has(input[value="{patient["id"]}"]) button').click()
+    follow(page.get_by_role("button", name="Find the patient"))
+    follow(page.locator(f'form:has(input[value="{patient["id"]}"]) button'))
     expect(page.get_by_role("heading", name="The plan")).to_be_visible()
 
 
@@ -95,7 +95,7 @@ def test_a_series_with_a_conflict_is_booked(
         page.locator("#infusions").fill("2")
         page.locator("#room").select_option(index=1)
         page.locator("#clock").fill(clock)
-        page.get_by_role("button", name="Plan again").click()
+        follow(page.get_by_role("button", name="Plan again"))
     expect(page.locator("ol.visits > li")).to_have_count(2)
     expect(page.get_by_text("All free.")).to_be_visible()
     wished = page.locator('input[name="visit-1"]:checked').get_attribute("value")
@@ -103,7 +103,7 @@ def test_a_series_with_a_conflict_is_booked(
     room, _, starts_at = wished.partition("|")
     api("POST", f"/clinics/{clinic_id}/closures", headers={"Idempotency-Key": f"browser-{scripts}-{starts_at}"},
         json={"room_id": room, "starts_at": starts_at, "ends_at": _later(starts_at), "reason_code": "maintenance"})
-    page.get_by_role("button", name="Book these visits").click()
+    follow(page.get_by_role("button", name="Book these visits"))
     expect(page.get_by_role("alert")).to_contain_text("none was")
     conflict = page.locator("ol.visits > li.conflict")
     expect(conflict).to_have_count(1)
@@ -114,7 +114,7 @@ def test_a_series_with_a_conflict_is_booked(
     alternative = conflict.locator("label.slot").nth(1)
     alternative.click()
     chosen = conflict.locator("input:checked").get_attribute("value")
-    page.get_by_role("button", name="Book these visits").click()
+    follow(page.get_by_role("button", name="Book these visits"))
     expect(page.locator(".banner.ok")).to_have_text("The series is booked.")
     assert chosen is not None
     day = chosen.partition("|")[2][:10]
@@ -135,24 +135,24 @@ def test_free_time_of_a_day_leads_to_a_booking_and_the_booking_to_its_end(
     """Click into the grid, find the patient, book; then confirm, and cancel with whose side and why."""
     page = open_as("front_desk", "/schedule")
     for _ in range(FREE_WITHIN):
-        page.get_by_role("link", name="The day after").click()
+        follow(page.get_by_role("link", name="The day after"))
         if page.locator("a.take").count() > 3:
             break
-    page.locator("a.take").last.click()
+    follow(page.locator("a.take").last)
     page.get_by_label("Family name").fill(patient["family_name"])
-    page.get_by_role("button", name="Find the patient").click()
-    page.locator(f'form:has(input[value="{patient["id"]}"]) button').click()
+    follow(page.get_by_role("button", name="Find the patient"))
+    follow(page.locator(f'form:has(input[value="{patient["id"]}"]) button'))
     page.locator("#kind").select_option("follow_up")
     page.wait_for_url(re.compile("kind=follow_up"))
     page.locator('input[name="slot"]:not([value="other"])').first.check()
-    page.get_by_role("button", name="Book", exact=True).click()
+    follow(page.get_by_role("button", name="Book", exact=True))
     expect(page.locator(".banner.ok")).to_have_text("Booked.")
-    page.locator("td.booked:target a.visit").click()
-    page.get_by_role("button", name=re.compile("Confirm")).click()
+    follow(page.locator("td.booked:target a.visit"))
+    follow(page.get_by_role("button", name=re.compile("Confirm")))
     expect(page.locator("td.booked:target")).to_contain_text("confirmed")
-    page.locator("td.booked:target a.visit").click()
+    follow(page.locator("td.booked:target a.visit"))
     page.locator("#c-by").select_option("patient")
     page.locator("#c-why").select_option("illness")
-    page.get_by_role("button", name="Cancel the booking").click()
+    follow(page.get_by_role("button", name="Cancel the booking"))
     expect(page.locator(".banner.ok")).to_contain_text("the time is free again")
     expect(page.locator("#gone + .lines li:target")).to_contain_text("cancelled")

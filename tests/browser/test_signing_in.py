@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.api.test_oidc import provider
 from tests.browser.conftest import Served, serving
-from tests.browser.support import axe, keep, watch
+from tests.browser.support import axe, follow, keep, watch
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -35,7 +35,7 @@ def make_user(served: Served, name: str, *more: str, password: str = OWN) -> Non
 def give(page: Page, name: str, password: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
+    follow(page.get_by_role("button", name="Sign in"))
 
 
 def test_from_a_given_password_to_a_second_step(served: Served, browser: Browser) -> None:
@@ -61,32 +61,32 @@ def test_from_a_given_password_to_a_second_step(served: Served, browser: Browser
     look("own password")
     page.get_by_label("New password").fill(OWN)
     page.get_by_label("Once more").fill(OWN)
-    page.get_by_role("button", name="Go on").click()
+    follow(page.get_by_role("button", name="Go on"))
     page.wait_for_url("**/account")
     look("account")
-    page.get_by_role("link", name="Set up an authenticator app").click()
+    follow(page.get_by_role("link", name="Set up an authenticator app"))
     look("second step")
     app = pyotp.TOTP(page.locator("code.secret").inner_text().replace(" ", ""))
     assert page.locator(".qr svg").bounding_box()["width"] > 150  # type: ignore[index]
     page.get_by_label("six digits").fill(app.now())
     page.get_by_label("Your password").fill(OWN)
-    page.get_by_role("button", name="Set it up").click()
+    follow(page.get_by_role("button", name="Set it up"))
     look("recovery codes")
     recovery = page.locator(".recovery code").all_inner_texts()
-    page.get_by_role("link", name="I have kept them").click()
-    page.get_by_role("button", name="Sign out", exact=True).first.click()
+    follow(page.get_by_role("link", name="I have kept them"))
+    follow(page.get_by_role("button", name="Sign out", exact=True).first)
     page.wait_for_url("**/sign-in")
     give(page, "Nora New", OWN)
     page.wait_for_url("**/sign-in/code*")
     look("code")
     page.get_by_label("Six digits").fill(app.at(int(time.time()) + 30))  # the one of this half minute is spent
-    page.get_by_role("button", name="Go on").click()
+    follow(page.get_by_role("button", name="Go on"))
     page.wait_for_url(lambda url: "/sign-in" not in url)
     page.context.clear_cookies()
     page.goto("/account")
     give(page, "Nora New", OWN)
     page.get_by_label("Six digits").fill(recovery[3])
-    page.get_by_role("button", name="Go on").click()
+    follow(page.get_by_role("button", name="Go on"))
     page.wait_for_url("**/account")
     page.context.close()
 
@@ -183,7 +183,7 @@ def test_signing_out_everywhere_ends_the_other_browser_too(served: Served, brows
         page.wait_for_url("**/account")
     pages[0].reload()
     assert pages[0].get_by_role("row").count() == 3
-    pages[0].get_by_role("button", name="Sign out everywhere").click()
+    follow(pages[0].get_by_role("button", name="Sign out everywhere"))
     pages[0].wait_for_url("**/sign-in*")
     for _ in range(4):
         pages[1].goto("/account")
