@@ -12,9 +12,9 @@ from projections.columns.bookings import Slots
 from projections.columns.codes import NONE, Ints
 from projections.columns.opening import Protocols, open_spans
 from projections.columns.rooms import RoomTime
+from projections.columns.snapshot import Array
 from projections.columns.spans import Spans, clipped, common, difference, paired, union
 from projections.columns.store import Facts
-from projections.columns.table import Array
 from projections.columns.visits import Visits
 from projections.columns.zones import summed
 from projections.facts.encoding import DAY, HOUR, MINUTE

@@ -8,8 +8,8 @@ import numpy as np
 
 from projections.columns.codes import Ints, Known
 from projections.columns.opening import room_open
+from projections.columns.snapshot import Array
 from projections.columns.spans import NOTHING, Spans
-from projections.columns.table import Array
 from projections.metrics.calendar import ClinicCalendar
 
 _ROOMS = 32

@@ -13,8 +13,8 @@ import numpy as np
 
 from projections.columns.codes import NONE, Bools, Ints, Known
 from projections.columns.groups import coming_after, cut, is_word, pick, standing_before, whole
+from projections.columns.snapshot import Array, Rows
 from projections.columns.store import Facts
-from projections.columns.table import Array, Rows
 from projections.columns.zones import clock
 from projections.facts.encoding import DAY
 from projections.facts.reading import Cut
@@ -70,9 +70,7 @@ def load_slots(facts: Facts, clinics: Collection[str], span: Span, at: Cut) -> S
     member = np.zeros(size, dtype=bool)
     candidates = np.zeros(size, dtype=bool)
     for column in ("starts_us", "was_starts_us"):
-        values = table.columns[column][: table.size]
-        near = (values >= low) & (values < high)
-        candidates[table.columns["appointment"][: table.size][near]] = True
+        candidates[table.near(column, low, high)["appointment"]] = True
     candidates[-1] = False
     rows = whole(facts.of(appointment_facts), "appointment", candidates, at)
     inside = here[rows["clinic"]] & (

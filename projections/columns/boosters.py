@@ -18,9 +18,9 @@ from projections.columns.courses import Courses, Infusions, end_of_series, load_
 from projections.columns.groups import cut, having_word, is_word, last, members, whole
 from projections.columns.patients import everyone_of, survivors
 from projections.columns.relief import Scored, fell, pain_now, scores_of
+from projections.columns.snapshot import Array
 from projections.columns.spans import paired
 from projections.columns.store import Facts
-from projections.columns.table import Array
 from projections.columns.zones import UNIX_DAY, local_days
 from projections.facts.encoding import DAY, EPOCH, HOUR, micros
 from projections.facts.reading import Cut

@@ -9,8 +9,8 @@ import numpy as np
 from projections.columns.codes import FOREVER, NONE, Bools, Ints
 from projections.columns.groups import begins, compact, counted, cut, first, is_word, last, pick
 from projections.columns.patients import everyone_of
+from projections.columns.snapshot import Array, Rows
 from projections.columns.store import Facts
-from projections.columns.table import Array, Rows
 from projections.columns.timeline import Timeline
 from projections.facts.reading import Cut
 from projections.facts.tables import infusion_facts

@@ -8,7 +8,7 @@ from projections.columns.codes import Ints
 from projections.columns.groups import is_word
 from projections.columns.outcomes import OutcomeColumns
 from projections.columns.relief import REASONS, WHY, Spells, left_out, spells
-from projections.columns.table import Array
+from projections.columns.snapshot import Array
 from projections.facts.encoding import DAY
 from projections.metrics.definitions import current
 from projections.metrics.duration import SHOWN_DAYS, Curve, SpellRow

@@ -13,8 +13,8 @@ from sqlalchemy import Table
 from projections.columns.codes import FOREVER, NONE, Bools, Ints
 from projections.columns.groups import cut, is_word
 from projections.columns.patients import everyone_of, survivors
+from projections.columns.snapshot import Array, Rows
 from projections.columns.store import Facts
-from projections.columns.table import Array, Rows
 from projections.columns.timeline import Timeline
 from projections.columns.zones import UNIX_DAY, clocks
 from projections.facts.encoding import DAY

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from projections.columns.codes import NONE, Ints
-from projections.columns.groups import compact
+from projections.columns.groups import compact, distinct
 from projections.columns.outcomes import OutcomeColumns
 from projections.columns.relief import REASONS, Reliefs, after_series, fell, left_out, peak_fall, reliefs
-from projections.columns.table import Array
+from projections.columns.snapshot import Array
 from projections.columns.zones import UNIX_DAY
 from projections.facts.encoding import DAY
 from projections.metrics.bootstrap import clustered_intervals
@@ -144,7 +144,7 @@ class ReliefFigures:
         }
         names, members = [], []
         for dimension, (keys, name) in groups.items():
-            for key in sorted(np.unique(keys).tolist(), key=name):
+            for key in sorted(distinct(keys), key=name):
                 names.append((dimension, name(key)))
                 members.append(self._reliefs.where(np.flatnonzero(keys == key)))
         made: dict[str, list[Breakdown]] = {dimension: [] for dimension in groups}
@@ -182,15 +182,14 @@ class ReliefFigures:
     def infusions_to_relief(self) -> Spread:
         """Ordinal of the first substantial responder in courses begun in the period."""
         given, here = self._given, self._found.here
-        begun = np.unique(given.group[here[(given.in_course[here] == 1) & (given.course[here] >= 0)]])
-        of_begun = np.zeros(int(given.group.max(initial=-1)) + 1, dtype=bool)
-        of_begun[begun] = True
-        place = np.flatnonzero(of_begun[given.group]) if len(of_begun) else begun
+        begun = np.zeros(int(given.group.max(initial=-1)) + 1, dtype=bool)
+        begun[given.group[here[(given.in_course[here] == 1) & (given.course[here] >= 0)]]] = True
+        place = np.flatnonzero(begun[given.group])
         every = reliefs(given, place, self._found.pain, self._found.as_of_us)
         hits = place[every.headline & every.substantial]
         _, first = np.unique(given.group[hits], return_index=True)
         reached = hits[first]
-        missing = len(begun) - len(reached)
+        missing = int(begun.sum()) - len(reached)
         values = Measured(given.in_course[reached].astype(np.float64), FactIds("i", given.fact[reached]))
         return spread("infusions_to_relief", values, "infusions", {"not_reached": missing} if missing else {})
 
@@ -207,7 +206,7 @@ class ReliefFigures:
         rate = np.where(run > 0, dose / np.where(run > 0, run / 3_600_000_000, 1), np.nan)
         condition, fact = self._found.condition_of(some.place), given.fact[some.place]
         words, band = self._found.facts.codes("word"), self._dose_band(some.place)
-        conditions = sorted((words.name(code) or "unknown", code) for code in np.unique(condition).tolist())
+        conditions = sorted((words.name(code) or "unknown", code) for code in distinct(condition))
         excluded = left_out(firsts.left_out)
         fall = some.landmark_fall
         return DoseResponse(
@@ -219,7 +218,7 @@ class ReliefFigures:
             bands=tuple(
                 (BANDS[number], spread("landmark_fall", Measured(
                     fall[band == number], FactIds("i", fact[band == number])), "percent"))
-                for number in np.unique(band).tolist()
+                for number in distinct(band)
             ),
             points=Later(len(some), lambda: tuple(
                 DosePoint(each, None if run_us <= 0 else hourly, percent, words.name(code) or "unknown", f"i{position}")

@@ -12,9 +12,9 @@ from projections.columns.groups import cut, is_word, members, whole
 from projections.columns.patients import everyone_of, survivors
 from projections.columns.relief import Reliefs, pain_now, reliefs, scores_of
 from projections.columns.safety import InPeriod
+from projections.columns.snapshot import Array, Rows
 from projections.columns.spans import paired
 from projections.columns.store import Facts
-from projections.columns.table import Array, Rows
 from projections.columns.zones import UNIX_DAY, local_days
 from projections.facts.encoding import DAY
 from projections.facts.reading import Cut
@@ -80,9 +80,7 @@ class OutcomeColumns:
     def _prompts_due(self) -> Rows:
         """Every step of the prompts due around the period here."""
         table = self.facts.of(follow_up_facts)
-        due_us = table.columns["due_us"][: table.size]
-        near = np.flatnonzero((due_us >= self.span[0]) & (due_us < self.span[1]))
-        due = cut(Rows(table.columns, near), self.at)
+        due = cut(table.near("due_us", *self.span), self.at)
         due = due.where(self.clinics[due["clinic"]])
         return whole(table, "follow_up", members(due["follow_up"], len(self.facts.codes("follow_up"))), self.at)
 

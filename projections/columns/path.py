@@ -8,13 +8,13 @@ import msgspec
 import numpy as np
 
 from projections.columns.bookings import folded
-from projections.columns.codes import NONE, Ints
-from projections.columns.groups import compact, cut, first, is_word, members, pick, whole
+from projections.columns.codes import NONE, Bools, Ints
+from projections.columns.groups import compact, cut, distinct, first, is_word, members, pick, whole
 from projections.columns.outcomes import OutcomeColumns
 from projections.columns.patients import everyone_of
 from projections.columns.relief import Scored, left_out
+from projections.columns.snapshot import Array
 from projections.columns.spans import paired
-from projections.columns.table import Array
 from projections.facts.encoding import DAY
 from projections.facts.tables import appointment_facts, visit_facts
 from projections.metrics.figures import (
@@ -200,7 +200,7 @@ class PathFigures:
         among = FactIds("c", fact)
         return {
             name: proportion("closures", FactIds("c", fact[reason == code]), among)
-            for name, code in sorted((words.name(code) or "unknown", code) for code in np.unique(reason).tolist())
+            for name, code in sorted((words.name(code) or "unknown", code) for code in distinct(reason))
         }
 
     # --- function, mood, cognition -----------------------------------------------------------------
@@ -213,8 +213,8 @@ class PathFigures:
         patient, stopped = given.patient[last], given.stopped_us[last]
         words = facts.codes("word")
         found = {}
-        pairs = changing["kind"].astype(np.int64) << 32 | changing["instrument"]
-        for pair in np.unique(pairs).tolist():
+        pairs = changing["kind"].astype(np.int64) * len(words) + changing["instrument"]
+        for pair in distinct(pairs):
             own = changing.where(pairs == pair)
             scored = Scored.of(own, self._found.survivor)
             before = scored.last_before(patient, given.first_of_course_us[last], CHANGE_DAYS)
@@ -225,7 +225,7 @@ class PathFigures:
                 continue
             values = (scored.value_at(after[both]) - scored.value_at(before[both])) / 1000
             reasons = np.select([before < 0, after < 0], [1, 2], 0)
-            name = f"{words.name(pair >> 32)}:{words.name(pair & 0xFFFFFFFF)}"
+            name = ":".join(map(words.name, divmod(pair, len(words))))
             found[name] = spread(
                 "score_change", Measured(values, FactIds("s", scored.fact[after[both]])), "points",
                 left_out(reasons, ("", "no_baseline", "missing")),
@@ -276,15 +276,16 @@ class PathFigures:
             is_word(facts, scores["kind"], "pain"), words.of("nrs"),
             np.where(is_word(facts, scores["kind"], "relief"), words.of("relief_percent"), scores["instrument"]),
         )  # fmt: skip
-        wanted: dict[int, list[int]] = {}
-        for code in np.unique(instruments).tolist():
+        wanted: dict[int, Bools] = {}
+        for code in distinct(instruments):
             for name in msgspec.json.decode(words.name(code), type=list[str]):
-                wanted.setdefault(words.of(name), []).append(code)
+                lists = wanted.setdefault(words.of(name), np.zeros(len(words) + 1, dtype=bool))
+                lists[code] = True
         answered = np.zeros(len(patient), dtype=bool)
         for asked, lists in wanted.items():
             own = scores.where(asked_as == asked)
             times = Scored.of(own, self._found.survivor).timeline
-            mine = np.flatnonzero(np.isin(instruments, lists) & ~answered)
+            mine = np.flatnonzero(lists[instruments] & ~answered)
             answered[mine[times.any_in(patient[mine], low[mine], high[mine])]] = True
         return answered
 
@@ -302,13 +303,13 @@ class PathFigures:
         return {
             str(number): spread("booster_gap", Measured(
                 days[numbers == number], FactIds("i", fact[numbers == number])), "days")
-            for number in np.unique(numbers).tolist()
+            for number in distinct(numbers)
         }  # fmt: skip
 
     def per_90_days(self) -> Figure:
         """Infusions per patient per 90 days."""
         given, here, period = self._given, self._found.here, self._found.period
-        patients = len(np.unique(given.patient[here]))
+        patients = len(distinct(given.patient[here]))
         days = period.last.toordinal() - period.first.toordinal() + 1
         value = 90 * len(here) / (patients * days) if patients >= SMALL else None
         figure = amount(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -11,9 +12,9 @@ from projections.columns.codes import FOREVER, NONE, Bools, Ints
 from projections.columns.courses import Courses, Infusions
 from projections.columns.groups import cut, is_word, pick
 from projections.columns.patients import everyone_of
+from projections.columns.snapshot import Array, Rows
 from projections.columns.spans import paired
 from projections.columns.store import Facts
-from projections.columns.table import Array, Rows
 from projections.columns.timeline import Timeline
 from projections.facts.encoding import DAY, HOUR
 from projections.facts.reading import Cut
@@ -90,10 +91,22 @@ def fell(baseline: Array, value: Array, percent: int) -> Bools:
     return found
 
 
+class _Columns(dict[str, Array]):
+    """Columns by name; those of `later` are computed when they are first asked for."""
+
+    def __init__(self, now: Mapping[str, Array], **later: Callable[[], Array]) -> None:
+        super().__init__(now)
+        self._later = later
+
+    def __missing__(self, name: str) -> Array:
+        found = self[name] = self._later[name]()
+        return found
+
+
 class Reliefs:
     """What each of some infusions brought; `place` is where they stand among all. `left_out` as in `REASONS`.
 
-    Of those chosen from others a column is gathered when it is first asked for.
+    A column is computed, and of those chosen from others gathered, when it is first asked for.
     """
 
     place: Ints
@@ -111,7 +124,7 @@ class Reliefs:
         self._columns, self._index = columns, index
 
     def __getattr__(self, name: str) -> Array:
-        if name.startswith("_") or name not in self._columns:
+        if name not in Reliefs.__annotations__:
             raise AttributeError(name)
         found = self._columns[name][self._index]
         setattr(self, name, found)
@@ -143,22 +156,27 @@ def reliefs(given: Infusions, place: Ints, pain: Scored, as_of_us: int) -> Relie
     ends = np.minimum(stopped + WINDOW, np.where(next_us == NONE, FOREVER, next_us))
     late = pain.between(patient, stopped + LANDMARK_FROM, ends)
     opens = stopped + LANDMARK_FROM
-    early = pain.between(patient, stopped + PEAK_FROM, ends)
-    early = early[0], np.where(ends >= opens, early[1], early[0])
     reason = no_baseline(baseline)
     measured = (baseline != NONE) & (baseline != 0)
     landmark = np.where((late[1] > late[0]) & measured, late[1] - 1, -1)
     value = pain.value_at(landmark)
     seen = landmark >= 0
-    peak = np.where(measured, _lowest(pain, *early), NONE)
-    return Reliefs({
-        "place": place, "baseline": baseline,
+
+    @cache
+    def early() -> tuple[Ints, Ints]:
+        first, until = pain.between(patient, stopped + PEAK_FROM, ends)
+        return first, np.where(ends >= opens, until, first)
+
+    return Reliefs(_Columns({
+        "place": place, "baseline": baseline, "landmark": landmark,
         "left_out": np.where(reason > 0, reason, no_score(late, opens, ends, as_of_us)),
-        "peak_left_out": np.where(reason > 0, reason, no_score(early, opens, ends, as_of_us)),
-        "landmark": landmark, "peak": peak, "onset_hours": _onset(pain, patient, stopped, ends, baseline, measured),
         "moderate": seen & fell(baseline, value, MODERATE), "substantial": seen & fell(baseline, value, 50),
         "landmark_fall": _fall(baseline, value, seen),
-    }, np.arange(len(place)))  # fmt: skip
+    },
+        peak_left_out=lambda: np.where(reason > 0, reason, no_score(early(), opens, ends, as_of_us)),
+        peak=lambda: np.where(measured, _lowest(pain, *early()), NONE),
+        onset_hours=lambda: _onset(pain, patient, stopped, ends, baseline, measured),
+    ), np.arange(len(place)))  # fmt: skip
 
 
 def _fall(baseline: Array, value: Array, seen: Bools) -> Array:

@@ -12,9 +12,9 @@ from projections.columns.axis import RoomAxis
 from projections.columns.bookings import Slots
 from projections.columns.codes import NONE, Bools, Ints
 from projections.columns.opening import Protocols, open_spans
+from projections.columns.snapshot import Array
 from projections.columns.spans import Spans, clipped, common, intersection, union
 from projections.columns.store import Facts
-from projections.columns.table import Array
 from projections.columns.visits import Visits
 from projections.columns.zones import UNIX_DAY, Clock, by_quarter, clock, summed
 from projections.facts.encoding import DAY, MINUTE

@@ -10,8 +10,8 @@ import numpy as np
 from projections.columns.codes import FOREVER, NONE, Bools, Ints
 from projections.columns.groups import compact, counted, cut, first, is_word, members, pick, whole
 from projections.columns.patients import everyone_of, survivors
+from projections.columns.snapshot import Array, Rows
 from projections.columns.store import Facts
-from projections.columns.table import Array, Rows
 from projections.columns.timeline import Timeline
 from projections.columns.zones import clocks
 from projections.facts.encoding import DAY

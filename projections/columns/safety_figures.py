@@ -10,8 +10,8 @@ import numpy as np
 from domain.vocabulary.side_effects import MEMORY, URINARY
 from projections.columns.codes import NONE, Bools, Ints
 from projections.columns.safety import Episodes, SafetyFacts
+from projections.columns.snapshot import Array, Rows
 from projections.columns.store import Facts
-from projections.columns.table import Array, Rows
 from projections.facts.encoding import MINUTE
 from projections.metrics.figures import SMALL, FactIds, Figure, Measured, Spread, amount, proportion, quotient, spread
 from projections.metrics.safety import CUMULATIVE_BANDS, ENDED_EARLY, LONG_OPEN, Board, ControlPoint, KindFigures

@@ -14,7 +14,8 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Engine, Table, inspect
 
 from projections.columns.codes import FOREVER, Known
-from projections.columns.table import Domains, Followed, Snapshot
+from projections.columns.snapshot import Snapshot
+from projections.columns.table import Domains, Followed
 from projections.engine.positions import POSITIONS, TableSetId, of_table_sets
 from projections.facts import tables as t
 

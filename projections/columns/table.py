@@ -1,25 +1,25 @@
 """One fact table as columns: loaded once, then followed by position; every reader keeps the snapshot it began with.
 
-Columns are buffers with room to grow. Rows are added behind the sorted ones; a snapshot knows how many there were when
+Columns are buffers with room to grow. Rows are added behind those in order; a snapshot knows how many there were when
 it was taken, and closing a row makes a new `known_to` column, so what a reader holds never changes under it. Once the
-unsorted rows are many, all are sorted again.
+rows behind are many, they are put among the others, in new buffers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from sqlalchemy import BigInteger, Integer, Table
 
-from projections.columns.codes import FOREVER, NONE, OWN_WORDS, Codes, Days, Ints
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from projections.columns.codes import FOREVER, NONE, OWN_WORDS, Bools, Codes, Days, Ints
+from projections.columns.snapshot import NO_LOOSE, Array, Base, Loose, Snapshot
+from projections.columns.spans import paired
 
 CHUNK = 50_000
-LOOSE = 20_000
-"""So many unsorted rows (or a twentieth of all, if that is more) are borne before all are sorted again."""
+LOOSE = 4096
+"""So many rows are borne behind those in order before they are put among them."""
 
 ALWAYS = ("at_us", "position", "known_from", "known_to")
 DATES = frozenset({"from_date", "until_date", "to_date"})
@@ -46,105 +46,6 @@ class Domains(dict[str, Codes]):
         return self[DOMAINS.get(column, "word")]
 
 
-class Rows:
-    """Some rows of a table, in order; a column is gathered when it is first asked for."""
-
-    __slots__ = ("_columns", "_gathered", "_index", "_size")
-
-    def __init__(self, columns: Mapping[str, Array], index: Ints | slice) -> None:
-        self._columns = columns
-        self._index = index
-        self._size = index.stop - index.start if isinstance(index, slice) else len(index)
-        self._gathered: dict[str, Array] = {}
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __getitem__(self, name: str) -> Array:
-        found = self._gathered.get(name)
-        if found is None:
-            found = self._gathered[name] = self._columns[name][self._index]
-        return found
-
-    def where(self, chosen: Array) -> Rows:
-        """The rows for which `chosen` is true, or those at the places it names."""
-        if chosen.dtype == bool:
-            if chosen.all():
-                return self
-            chosen = np.flatnonzero(chosen)
-        if isinstance(self._index, slice):
-            return Rows(self._columns, chosen + self._index.start)
-        return Rows(self._columns, self._index[chosen])
-
-
-class Snapshot:
-    """A table as it stood when it was last followed. `sort` is the column that the rows are sorted by, before time."""
-
-    def __init__(self, columns: Mapping[str, Array], sort: str, ordered: int, size: int) -> None:
-        self.columns = columns
-        self.sort = sort
-        self.ordered = ordered
-        self.size = size
-        self._extents: dict[str, tuple[Ints, Ints]] = {}
-        self._having: dict[tuple[str, tuple[int, ...]], Ints] = {}
-
-    def between(self, low: int, high: int) -> Rows:
-        """Rows with low <= sort column < high, in order (ties by time, then by position)."""
-        column = self.columns[self.sort]
-        first, last = (int(at) for at in np.searchsorted(column[: self.ordered], (low, high)))
-        loose = column[self.ordered : self.size]
-        more = np.flatnonzero((loose >= low) & (loose < high)) + self.ordered
-        if not len(more):
-            return Rows(self.columns, slice(first, last))
-        return Rows(self.columns, self._in_order(np.concatenate((np.arange(first, last), more))))
-
-    def of_groups(self, codes: Ints) -> Rows:
-        """The rows whose sort column is one of these codes (ascending), in order."""
-        column = self.columns[self.sort]
-        first = np.searchsorted(column[: self.ordered], codes, side="left")
-        counts = np.searchsorted(column[: self.ordered], codes, side="right") - first
-        more = np.flatnonzero(np.isin(column[self.ordered : self.size], codes)) + self.ordered
-        count = int(counts.sum())
-        if count and not len(more) and count == int(first[-1] + counts[-1] - first[0]):
-            return Rows(self.columns, slice(int(first[0]), int(first[0]) + count))  # nobody between them is left out
-        index = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(count)
-        if not len(more):
-            return Rows(self.columns, index)
-        return Rows(self.columns, self._in_order(np.concatenate((index, more))))
-
-    def every(self) -> Rows:
-        """All rows, in order."""
-        if self.ordered == self.size:
-            return Rows(self.columns, slice(0, self.size))
-        return Rows(self.columns, self._in_order(np.arange(self.size)))
-
-    def having(self, name: str, codes: tuple[int, ...]) -> Rows:
-        """All rows whose column is one of these codes, in order: for rare words, which would be sought in every row."""
-        found = self._having.get((name, codes))
-        if found is None:
-            found = np.flatnonzero(np.isin(self.columns[name][: self.size], codes))
-            if self.ordered < self.size:
-                found = self._in_order(found)
-            self._having[name, codes] = found
-        return Rows(self.columns, found)
-
-    def _in_order(self, index: Ints) -> Ints:
-        found: Ints = index[_order({name: self.columns[name][index] for name in _keys(self.sort)}, self.sort)]
-        return found
-
-    def extents(self, group: str, count: int) -> tuple[Ints, Ints]:
-        """By code of `group` the lowest and the highest value of the sort column among its rows, whenever known."""
-        found = self._extents.get(group)
-        if found is None or len(found[0]) < count:
-            low, high = np.full(count, FOREVER), np.full(count, NONE)
-            codes, values = self.columns[group][: self.size], self.columns[self.sort][: self.size]
-            known = codes >= 0
-            np.minimum.at(low, codes[known], values[known])
-            np.maximum.at(high, codes[known], values[known])
-            found = self._extents[group] = low, high
-        return found
-
-
 class Followed:
     """Reads one table into columns, and keeps on reading what is new. Not for several threads at once."""
 
@@ -157,7 +58,8 @@ class Followed:
         self._columns: dict[str, Array] = {
             name: np.empty(0, dtype) for name, dtype in zip(self._names, self._types, strict=True)
         }
-        self._size = self._ordered = 0
+        self._size = 0
+        self._base, self._loose = Base(), NO_LOOSE
         self.position = 0
         self.snapshot = self._taken()
 
@@ -169,11 +71,11 @@ class Followed:
             if before:
                 cursor = raw.cursor()
                 cursor.execute(
-                    f"SELECT position, known_from, known_to FROM {name} "  # noqa: S608
+                    f'SELECT position, known_from, known_to, "{self.sort}" FROM {name} '  # noqa: S608
                     f"WHERE known_to > {mark} AND known_to <= {mark} AND known_from <= {mark}",
                     (self.position, upto, self.position),
                 )
-                self._close(cursor.fetchall(), before)
+                self._close(cursor.fetchall())
                 cursor.close()
             self._settle(before)
         except BaseException:
@@ -219,37 +121,78 @@ class Followed:
             larger[: self._size] = column[: self._size]
             self._columns[name] = larger
 
-    def _close(self, closed: Sequence[tuple[int, int, int]], before: int) -> None:
+    def _close(self, closed: Sequence[tuple[int, int, int, Any]]) -> None:
         if not closed:
             return
-        until = {(position, known_from): known_to for position, known_from, known_to in closed}
+        until = {(position, known_from): known_to for position, known_from, known_to, _ in closed}
+        encode = self._encoders[self._names.index(self.sort)]
+        sort, column = np.array(encode([row[3] for row in closed])), self._columns[self.sort][: self._base.size]
+        _, place = paired(np.searchsorted(column, sort, side="left"), np.searchsorted(column, sort, side="right"))
+        places = np.concatenate((np.unique(place), self._loose.rows))
+        positions, known_from = self._columns["position"], self._columns["known_from"]
+        places = places[np.isin(positions[places], [row[0] for row in closed])]
         known_to = self._columns["known_to"].copy()
-        positions, known_from = self._columns["position"][:before], self._columns["known_from"]
-        for place in np.flatnonzero(np.isin(positions, [position for position, _, _ in closed])).tolist():
-            found = until.get((int(positions[place]), int(known_from[place])))
+        for at in places.tolist():
+            found = until.get((int(positions[at]), int(known_from[at])))
             if found is not None:
-                known_to[place] = found
+                known_to[at] = found
         self._columns["known_to"] = known_to
 
     def _settle(self, before: int) -> None:
-        loose = self._size - self._ordered
-        if (loose and loose > max(LOOSE, self._ordered // 20)) or not before:
-            keys = {name: self._columns[name][: self._size] for name in _keys(self.sort)}
-            order = _order(keys, self.sort)
-            self._columns = {name: column[: self._size][order] for name, column in self._columns.items()}
-            self._ordered = self._size
+        """Puts what was added after the first `before` rows where it belongs."""
+        added = self._size - before
+        if added > LOOSE or not before:
+            self._gather(self._order(np.arange(self._size)))
+        elif added:
+            fresh = np.arange(before, self._size)
+            index = np.concatenate((self._loose.rows, fresh))
+            place = np.concatenate((self._loose.before, self._places(fresh)))
+            order = self._order(index)
+            loose = Loose(index[order], place[order])
+            if len(index) > LOOSE:
+                self._gather(np.insert(np.arange(self._base.size), loose.before, loose.rows))
+            else:
+                self._loose = loose
         self.snapshot = self._taken()
 
+    def _order(self, index: Ints) -> Ints:
+        """What brings the rows at `index` into order."""
+        return np.lexsort([self._columns[name][index] for name in reversed(_keys(self.sort))])
+
+    def _places(self, rows: Ints) -> Ints:
+        """By row behind the base, the place in the base that it stands before."""
+        keys = [self._columns[name] for name in _keys(self.sort)]
+        place = np.searchsorted(keys[0][: self._base.size], keys[0][rows], side="right")
+        moving = np.flatnonzero(place > 0)
+        while len(moving):  # among those of the same group or moment, back to the last that is earlier
+            moving = moving[_later(keys, place[moving] - 1, rows[moving])]
+            place[moving] -= 1
+            moving = moving[place[moving] > 0]
+        return place
+
+    def _gather(self, order: Ints) -> None:
+        """All rows in this order, in new buffers with room for more."""
+        columns = {}
+        for name, column in self._columns.items():
+            columns[name] = np.empty(self._size + max(1024, self._size // 16), column.dtype)
+            np.take(column, order, out=columns[name][: self._size], mode="clip")
+        self._columns, self._base, self._loose = columns, Base(self._size), NO_LOOSE
+
     def _taken(self) -> Snapshot:
-        return Snapshot(dict(self._columns), self.sort, self._ordered, self._size)
+        return Snapshot(dict(self._columns), self.sort, self._base, self._loose)
 
 
 def _keys(sort: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((sort, "at_us", "position", "known_from")))
 
 
-def _order(keys: Mapping[str, Array], sort: str) -> Ints:
-    return np.lexsort([keys[name] for name in reversed(_keys(sort))])
+def _later(keys: Sequence[Array], rows: Ints, others: Ints) -> Bools:
+    """Which of `rows` come after their one of `others`."""
+    later, same = np.zeros(len(rows), dtype=bool), np.ones(len(rows), dtype=bool)
+    for key in keys:
+        later |= same & (key[rows] > key[others])
+        same &= key[rows] == key[others]
+    return later
 
 
 def _type(table: Table, name: str) -> type:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from projections.columns.codes import Bools, Ints
-from projections.columns.table import Array
+from projections.columns.snapshot import Array
 
 _BITS, _STEP_BITS = 41, 10
 _BASE = 946_684_800_000_000 >> _STEP_BITS

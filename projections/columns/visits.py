@@ -9,8 +9,8 @@ import numpy as np
 
 from projections.columns.codes import Bools, Ints
 from projections.columns.groups import begins, coming_after, compact, cut, first, is_word, last, pick
+from projections.columns.snapshot import Array, Rows
 from projections.columns.store import Facts
-from projections.columns.table import Array, Rows
 from projections.facts.encoding import DAY
 from projections.facts.reading import Cut
 from projections.facts.tables import visit_facts
@@ -85,9 +85,8 @@ def load_visits(facts: Facts, clinics: Collection[str], span: Span, at: Cut) -> 
     member = np.zeros(size, dtype=bool)
     member[concerned] = True
     member[-1] = False
-    if len(concerned):
-        earliest, latest = table.extents("infusion", size)
-        low, high = min(low, int(earliest[member].min())), max(high, int(latest[member].max()) + 1)
+    earliest, latest = table.reach("infusion", member)
+    low, high = min(low, earliest), max(high, latest + 1)
     rows = cut(table.between(low, high), at)
     return _folded(facts, rows.where(member[rows["infusion"]]), size)
 

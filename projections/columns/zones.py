@@ -10,8 +10,8 @@ from functools import lru_cache
 import numpy as np
 
 from projections.columns.codes import Ints
+from projections.columns.snapshot import Array
 from projections.columns.store import Facts
-from projections.columns.table import Array
 from projections.facts.encoding import DAY, HOUR, MINUTE, moment
 from projections.metrics.calendar import BIN, ClinicCalendar, zone
 

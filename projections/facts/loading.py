@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select, union
 
 from projections.facts.encoding import DAY
 from projections.facts.reading import Cut, fetch, fetch_in
@@ -128,7 +128,7 @@ def load_slots(conn: Connection, clinics: Collection[str], span: Span, cut: Cut)
     low, high = span[0] - DAY, span[1]
     begins = select(c.appointment).where(here, c.starts_us >= low, c.starts_us < high, cut.on(appointment_facts))
     left = select(c.appointment).where(here, c.was_starts_us >= low, c.was_starts_us < high, cut.on(appointment_facts))
-    concerned = or_(c.appointment.in_(begins), c.appointment.in_(left))
+    concerned = c.appointment.in_(union(begins, left))  # not two INs with OR: PostgreSQL would read the whole table
     rows = fetch(conn, select(appointment_facts).where(concerned, cut.on(appointment_facts)))
     came = (
         select(visit_facts.c.appointment)
