@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from projections.columns.codes import FOREVER, NONE, Bools, Ints
-from projections.columns.groups import begins, compact, counted, cut, first, is_word, last, pick
+from projections.columns.groups import begins, compact, counted, first, is_word, last, pick, whole
 from projections.columns.patients import everyone_of
 from projections.columns.snapshot import Array, Rows
 from projections.columns.store import Facts
@@ -49,9 +49,7 @@ class Infusions:
 
 def load_infusions(facts: Facts, survivor: Ints, patients: Array, at: Cut) -> Infusions:
     """Everything given to these patients, whenever and wherever."""
-    table = facts.of(infusion_facts)
-    rows = table.between(0, at.as_of_us + 1)
-    rows = cut(rows.where(everyone_of(survivor, patients)[rows["patient"]]), at)
+    rows = whole(facts.of(infusion_facts), "patient", everyone_of(survivor, patients), at)
     patient = survivor[rows["patient"]]
     order = np.lexsort((rows["position"], rows["started_us"], patient))
     rows, patient = rows.where(order), patient[order]

@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy import Table
 
 from projections.columns.codes import FOREVER, NONE, Bools, Ints
-from projections.columns.groups import cut, is_word
+from projections.columns.groups import cut, is_word, whole
 from projections.columns.patients import everyone_of, survivors
 from projections.columns.snapshot import Array, Rows
 from projections.columns.store import Facts
@@ -64,8 +64,7 @@ class Referrals:
         self._failed = self._standing_failure(*steps)
 
     def _theirs(self, table: Table, whose: Bools, at: Cut) -> Rows:
-        rows = self._facts.of(table).between(0, at.as_of_us + 1)
-        return cut(rows.where(whose[rows["patient"]]), at)
+        return whole(self._facts.of(table), "patient", whose, at)
 
     def _first(self, rows: Rows, chosen: Bools) -> Array:
         """By referral the first of these rows at or after it; NONE."""

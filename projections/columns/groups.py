@@ -104,12 +104,8 @@ def coming_after(group: Array, setting: Bools) -> Ints:
 
 
 def whole(table: Snapshot, group: str, member: Bools, at: Cut) -> Rows:
-    """All rows of these groups (by code, the last place for null), cut; the table is sorted by time."""
-    if not member[:-1].any():
-        return table.between(0, 0)
-    earliest, latest = table.reach(group, member)
-    rows = table.between(earliest, min(latest, at.as_of_us) + 1)
-    return cut(rows.where(member[rows[group]]), at)
+    """All rows of these groups (by code, the last place for null), cut."""
+    return cut(table.among(group, member), at)
 
 
 def members(codes: Array, size: int) -> Bools:

@@ -143,10 +143,9 @@ class OutcomeColumns:
 
     def _on_adjunct(self) -> Bools:
         """By infusion of the period whether another therapy ran, by the clinic's dates."""
-        rows = self.facts.of(patient_facts).between(0, self.as_of_us + 1)
-        words = is_word(self.facts, rows["kind"], "adjunct_started", "adjunct_ended")
-        rows = rows.where(words & everyone_of(self.survivor, self._patients)[rows["patient"]])
-        rows = cut(rows, self.at)
+        theirs = everyone_of(self.survivor, self._patients)
+        rows = whole(self.facts.of(patient_facts), "patient", theirs, self.at)
+        rows = rows.where(is_word(self.facts, rows["kind"], "adjunct_started", "adjunct_ended"))
         ends = is_word(self.facts, rows["kind"], "adjunct_ended")
         until = np.full(len(self.facts.codes("subject")) + 1, FOREVER)
         until[rows["subject"][ends]] = rows["until_date"][ends]

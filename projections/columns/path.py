@@ -9,7 +9,7 @@ import numpy as np
 
 from projections.columns.bookings import folded
 from projections.columns.codes import NONE, Bools, Ints
-from projections.columns.groups import compact, cut, distinct, first, is_word, members, pick, whole
+from projections.columns.groups import compact, distinct, first, is_word, members, pick, whole
 from projections.columns.outcomes import OutcomeColumns
 from projections.columns.patients import everyone_of
 from projections.columns.relief import Scored, left_out
@@ -149,8 +149,7 @@ class PathFigures:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
         concerned = members(self._courses.course[plans.course[chosen]], len(facts.codes("course")))
         patients = self._courses.patient[plans.course[chosen]]
-        rows = facts.of(appointment_facts).between(0, at.as_of_us + 1)
-        rows = cut(rows.where(everyone_of(self._found.survivor, patients)[rows["patient"]]), at)
+        rows = whole(facts.of(appointment_facts), "patient", everyone_of(self._found.survivor, patients), at)
         size = len(facts.codes("appointment"))
         booked = folded(facts, rows, np.zeros(size + 1, dtype=bool))
         own = booked.where(concerned[booked.course])

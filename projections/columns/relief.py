@@ -10,7 +10,7 @@ import numpy as np
 
 from projections.columns.codes import FOREVER, NONE, Bools, Ints
 from projections.columns.courses import Courses, Infusions
-from projections.columns.groups import cut, is_word, pick
+from projections.columns.groups import is_word, pick, whole
 from projections.columns.patients import everyone_of
 from projections.columns.snapshot import Array, Rows
 from projections.columns.spans import paired
@@ -74,9 +74,7 @@ class Scored:
 
 def scores_of(facts: Facts, survivor: Ints, patients: Array, at: Cut) -> Rows:
     """All scores of these patients, in order of patient and time."""
-    table = facts.of(score_facts)
-    wanted = np.flatnonzero(everyone_of(survivor, patients))
-    return cut(table.of_groups(wanted), at)
+    return whole(facts.of(score_facts), "patient", everyone_of(survivor, patients), at)
 
 
 def pain_now(facts: Facts, rows: Rows, survivor: Ints) -> Scored:

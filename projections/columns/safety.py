@@ -131,10 +131,8 @@ class SafetyFacts:
         return rows.where(here | patients[rows["patient"]])
 
     def _given(self, patients: Array) -> Given:
-        rows = self._table.between(0, self._at.as_of_us + 1)
-        theirs = everyone_of(self._survivor, patients)
-        chosen = is_word(self._facts, rows["kind"], "given") & theirs[rows["patient"]]
-        rows = cut(rows.where(chosen), self._at)
+        rows = whole(self._table, "patient", everyone_of(self._survivor, patients), self._at)
+        rows = rows.where(is_word(self._facts, rows["kind"], "given"))
         rows = rows.where(np.lexsort((rows["position"], rows["onset_us"])))
         patient = self._survivor[rows["patient"]]
         by_patient = np.argsort(patient, kind="stable")

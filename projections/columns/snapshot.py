@@ -12,9 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from projections.columns.codes import FOREVER, NONE, Bools, Ints
+from projections.columns.codes import NONE, Bools, Ints
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+
+SCANNED = 4
+"""From one row in so many on, rows are found by looking at all of them."""
 
 
 class Rows:
@@ -48,17 +52,6 @@ class Rows:
         return Rows(self._columns, self._index[chosen])
 
 
-@dataclass(frozen=True)
-class Base:
-    """How many rows are in order, and what was found out about them: it holds until rows are put among them."""
-
-    size: int = 0
-    having: dict[tuple[str, tuple[int, ...]], Ints] = field(default_factory=dict)
-    extents: dict[str, tuple[Ints, Ints]] = field(default_factory=dict)
-    spreads: dict[str, tuple[int, int]] = field(default_factory=dict)
-    starts: list[Ints] = field(default_factory=list)
-
-
 class Loose(NamedTuple):
     """The rows behind the base, in order: where they lie, and the place in the base that each stands before."""
 
@@ -69,10 +62,60 @@ class Loose(NamedTuple):
 NO_LOOSE = Loose(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 
 
+class Grouped(NamedTuple):
+    """An index: the base's rows by the code in one column, and where each code's begin; one more for the end."""
+
+    rows: Ints | None
+    """None: they lie so."""
+    starts: Ints
+
+    @classmethod
+    def of(cls, codes: Array) -> Grouped:
+        """Null (-1) is left out."""
+        known = np.flatnonzero(codes >= 0)
+        return cls(known[np.argsort(codes[known], kind="stable")], _starts(codes[known]))
+
+    def grown(self, moved: Ints, codes: Array, places: Ints) -> Grouped:
+        """After the rows have `moved`, with more of these `codes` at these `places` (last among their code's)."""
+        assert self.rows is not None
+        by_code = np.flatnonzero(codes >= 0)
+        by_code = by_code[np.argsort(codes[by_code], kind="stable")]
+        codes, places = codes[by_code], places[by_code]
+        count = max(len(self.starts) - 1, int(codes.max(initial=-1)) + 1)
+        starts = np.append(self.starts, np.full(count + 1 - len(self.starts), self.starts[-1]))
+        return Grouped(np.insert(moved[self.rows], starts[codes + 1], places), starts + _starts(codes, count))
+
+    def ranges(self, codes: Ints) -> Ints:
+        """Places in `rows` of these codes (ascending), a code's after the other's."""
+        codes = codes[codes < len(self.starts) - 1]
+        first, counts = self.starts[codes], self.starts[codes + 1] - self.starts[codes]
+        return np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+
+
+@dataclass(frozen=True)
+class Base:
+    """How many rows are in order, and what was found out about them: it holds until rows are put among them."""
+
+    size: int = 0
+    grouped: dict[str, Grouped] = field(default_factory=dict)
+    having: dict[tuple[str, tuple[int, ...]], Ints] = field(default_factory=dict)
+    spreads: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def grown(self, columns: Mapping[str, Array], loose: Loose) -> Base:
+        """The base after the loose rows were put among it; its indexes are kept. `columns` are those before."""
+        moved = np.arange(self.size) + np.cumsum(np.bincount(loose.before, minlength=self.size + 1))[: self.size]
+        places = loose.before + np.arange(len(loose.before))
+        return Base(self.size + len(places), {
+            name: one.grown(moved, columns[name][loose.rows], places)
+            for name, one in self.grouped.items() if one.rows is not None
+        })  # fmt: skip
+
+
 class Snapshot:
     """A table as it stood when it was last followed. `sort` is the column that the rows are sorted by, before time."""
 
     def __init__(self, columns: Mapping[str, Array], sort: str, base: Base, loose: Loose) -> None:
+        self.sort = sort
         self._columns = columns
         self._base = base
         self._loose = loose
@@ -99,16 +142,17 @@ class Snapshot:
         values = rows[column]
         return rows.where((values >= low) & (values < high))
 
-    def of_groups(self, codes: Ints) -> Rows:
-        """The rows whose sort column is one of these codes (ascending), in order."""
-        more = np.flatnonzero(np.isin(self._loose_sorted, codes))
-        starts = self._starts()
-        codes = codes[codes < len(starts) - 1]
-        first, counts = starts[codes], starts[codes + 1] - starts[codes]
-        count = int(counts.sum())
-        if count and not len(more) and count == int(first[-1] + counts[-1] - first[0]):
-            return Rows(self._columns, slice(int(first[0]), int(first[0]) + count))  # nobody between them is left out
-        index = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(count)
+    def among(self, column: str, member: Bools) -> Rows:
+        """The rows whose `column` is one of these codes, in order. By code; the last place, null's, is not one."""
+        more = np.flatnonzero(member[self._columns[column][self._loose.rows]])
+        grouped = self._grouped(column)
+        index = grouped.ranges(np.flatnonzero(member[:-1]))
+        if len(index) * SCANNED > self._base.size and grouped.rows is not None:
+            index = np.flatnonzero(member[self._columns[column][: self._base.size]])
+        elif grouped.rows is not None:
+            index = np.sort(grouped.rows[index])
+        if len(index) and not len(more) and len(index) == index[-1] + 1 - index[0]:
+            return Rows(self._columns, slice(int(index[0]), int(index[-1]) + 1))  # nobody between them is left out
         return Rows(self._columns, self._joined(index, more))
 
     def having(self, name: str, codes: tuple[int, ...]) -> Rows:
@@ -119,19 +163,6 @@ class Snapshot:
         more = np.flatnonzero(np.isin(column[self._loose.rows], codes))
         return Rows(self._columns, self._joined(found, more))
 
-    def reach(self, group: str, member: Bools) -> tuple[int, int]:
-        """The lowest and highest value of the sort column in rows of these groups, whenever known.
-
-        By code; the last place is null's. FOREVER and NONE where the groups have no row.
-        """
-        low, high = self._extents(group)
-        there = np.flatnonzero(member[: min(len(low), len(member) - 1)])
-        more = self._loose_sorted[member[self._columns[group][self._loose.rows]]]
-        return (
-            min(int(low[there].min(initial=FOREVER)), int(more.min(initial=FOREVER))),
-            max(int(high[there].max(initial=NONE)), int(more.max(initial=NONE))),
-        )
-
     def _joined(self, index: Ints, more: Ints) -> Ints:
         """Places in the base, ascending, with these loose rows among them."""
         if not len(more):
@@ -139,25 +170,12 @@ class Snapshot:
         found: Ints = np.insert(index, np.searchsorted(index, self._loose.before[more]), self._loose.rows[more])
         return found
 
-    def _starts(self) -> Ints:
-        """By code in the sort column, where its rows begin in the base; one more for where the last one's end."""
-        if not self._base.starts:
-            last = int(self._sorted[-1]) if self._base.size else -1
-            self._base.starts.append(np.searchsorted(self._sorted, np.arange(last + 2)))
-        return self._base.starts[0]
-
-    def _extents(self, group: str) -> tuple[Ints, Ints]:
-        """By code of `group` the lowest and the highest value of the sort column among the base's rows."""
-        found = self._base.extents.get(group)
+    def _grouped(self, column: str) -> Grouped:
+        found = self._base.grouped.get(column)
         if found is None:
-            codes = self._columns[group][: self._base.size]
-            known = codes >= 0
-            codes, values = codes[known], self._sorted[known]
-            count = int(codes.max(initial=-1)) + 1
-            low, high = np.full(count, FOREVER), np.full(count, NONE)
-            np.minimum.at(low, codes, values)
-            np.maximum.at(high, codes, values)
-            found = self._base.extents[group] = low, high
+            codes = self._columns[column][: self._base.size]
+            found = Grouped(None, _starts(codes)) if column == self.sort else Grouped.of(codes)
+            self._base.grouped[column] = found
         return found
 
     def _spread(self, column: str) -> tuple[int, int]:
@@ -167,6 +185,11 @@ class Snapshot:
             base = self._base.spreads[column] = _spread(self._columns[column][: self._base.size], self._sorted)
         more = _spread(self._columns[column][self._loose.rows], self._loose_sorted)
         return min(base[0], more[0]), max(base[1], more[1])
+
+
+def _starts(codes: Array, count: int = 0) -> Ints:
+    """Where each code's rows begin when they are ordered by code; one more for the end. None may be null."""
+    return np.append(0, np.cumsum(np.bincount(codes, minlength=count)))
 
 
 def _spread(column: Array, sort: Array) -> tuple[int, int]:

@@ -142,7 +142,7 @@ class Followed:
         """Puts what was added after the first `before` rows where it belongs."""
         added = self._size - before
         if added > LOOSE or not before:
-            self._gather(self._order(np.arange(self._size)))
+            self._gather(self._order(np.arange(self._size)), Base(self._size))
         elif added:
             fresh = np.arange(before, self._size)
             index = np.concatenate((self._loose.rows, fresh))
@@ -150,7 +150,8 @@ class Followed:
             order = self._order(index)
             loose = Loose(index[order], place[order])
             if len(index) > LOOSE:
-                self._gather(np.insert(np.arange(self._base.size), loose.before, loose.rows))
+                order = np.insert(np.arange(self._base.size), loose.before, loose.rows)
+                self._gather(order, self._base.grown(self._columns, loose))
             else:
                 self._loose = loose
         self.snapshot = self._taken()
@@ -170,13 +171,13 @@ class Followed:
             moving = moving[place[moving] > 0]
         return place
 
-    def _gather(self, order: Ints) -> None:
+    def _gather(self, order: Ints, base: Base) -> None:
         """All rows in this order, in new buffers with room for more."""
         columns = {}
         for name, column in self._columns.items():
             columns[name] = np.empty(self._size + max(1024, self._size // 16), column.dtype)
             np.take(column, order, out=columns[name][: self._size], mode="clip")
-        self._columns, self._base, self._loose = columns, Base(self._size), NO_LOOSE
+        self._columns, self._base, self._loose = columns, base, NO_LOOSE
 
     def _taken(self) -> Snapshot:
         return Snapshot(dict(self._columns), self.sort, self._base, self._loose)

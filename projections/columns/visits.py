@@ -8,7 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from projections.columns.codes import Bools, Ints
-from projections.columns.groups import begins, coming_after, compact, cut, first, is_word, last, pick
+from projections.columns.groups import (
+    begins,
+    coming_after,
+    compact,
+    cut,
+    first,
+    is_word,
+    last,
+    members,
+    pick,
+    whole,
+)
 from projections.columns.snapshot import Array, Rows
 from projections.columns.store import Facts
 from projections.facts.encoding import DAY
@@ -80,15 +91,9 @@ def load_visits(facts: Facts, clinics: Collection[str], span: Span, at: Cut) -> 
     here = facts.codes("clinic").marked(clinics)
     low, high = span[0] - LONGEST_VISIT, min(span[1] + DAY, at.as_of_us + 1)
     near = cut(table.between(low, high), at)
-    concerned = near["infusion"][here[near["clinic"]]]
-    size = len(facts.codes("infusion")) + 1
-    member = np.zeros(size, dtype=bool)
-    member[concerned] = True
-    member[-1] = False
-    earliest, latest = table.reach("infusion", member)
-    low, high = min(low, earliest), max(high, latest + 1)
-    rows = cut(table.between(low, high), at)
-    return _folded(facts, rows.where(member[rows["infusion"]]), size)
+    size = len(facts.codes("infusion"))
+    concerned = members(near["infusion"][here[near["clinic"]]], size)
+    return _folded(facts, whole(table, "infusion", concerned, at), size + 1)
 
 
 def _folded(facts: Facts, rows: Rows, size: int) -> Visits:
