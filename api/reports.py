@@ -16,11 +16,14 @@ from api.auth.policy import READS_CHART
 from api.http.context import principal, wired
 from api.http.problems import Problem
 from api.http.questions import Question
-from projections import boosters, outcomes, referral_funnel, room_board, safety, utilization
+from projections import boosters, outcomes, referral_funnel, room_board, safety, side_by_side, utilization
 from projections.metrics.figures import Figure, Spread
 from projections.metrics.lazy import Later
 
-__all__ = ["DASHBOARDS", "NAMES_PATIENTS", "Report", "ask", "figure_at", "figures", "fixed", "parts", "position_of"]
+__all__ = [
+    "DASHBOARDS", "NAMES_PATIENTS", "Report", "ask", "compare", "figure_at", "figures", "fixed", "parts",
+    "position_of",
+]  # fmt: skip
 
 Report = Callable[..., msgspec.Struct]
 
@@ -43,6 +46,14 @@ def ask(name: str, asked: Question) -> msgspec.Struct:
     """The report of a dashboard; one connection, nothing kept."""
     with wired().read_side.database.reads.connect() as connection:
         return _reported(name, connection, asked)
+
+
+def compare(asked: Question) -> side_by_side.SideBySide:
+    """Figures of several dashboards for each clinic by itself."""
+    with wired().read_side.database.reads.connect() as connection:
+        return side_by_side.report(
+            connection, asked.clinics, asked.period, as_of=asked.as_of, known_at=asked.known_at
+        )
 
 
 def _reported(name: str, connection: Connection, asked: Question) -> msgspec.Struct:

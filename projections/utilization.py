@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
+from functools import cache
 
 import msgspec
 from sqlalchemy import Connection
@@ -52,7 +53,7 @@ class UtilizationReport(msgspec.Struct, frozen=True, kw_only=True):
 def report(
     conn: Connection, clinics: Collection[str], period: Period, *, as_of: datetime, known_at: int | None = None
 ) -> UtilizationReport:
-    """The dashboard's figures. A clinic's own are made when they are asked for."""
+    """The dashboard's figures. A clinic's own, and when it is free next, are made when they are asked for."""
     cut = Cut.at(as_of, known_at)
     facts = columns.facts(conn)
     known = calendars(conn, clinics, cut)
@@ -69,10 +70,17 @@ def report(
             rooms=room_figures([rooms[number]]), attendance=attendance_figures([attendance[number]])
         )
 
+    @cache
+    def every_third_next() -> dict[str, Figure]:
+        return _third_next_available(facts, known, cut)
+
+    def third_next(clinic: str) -> Figure:
+        return every_third_next()[clinic]
+
     return UtilizationReport(
         period=period, as_of=as_of, known_at=known_at, clinics=tuple(known),
         together=Utilization(rooms=room_figures(rooms), attendance=attendance_figures(attendance)),
-        by_clinic=Lazily(known, of_clinic), third_next_available=_third_next_available(facts, known, cut),
+        by_clinic=Lazily(known, of_clinic), third_next_available=Lazily(known, third_next),
         visits=len(visits), bookings=len(slots),
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -168,7 +168,11 @@ class Rows:
     asked: dict[str, str]
 
     def __call__(self, path: str) -> str:
-        return f"/rows/{self.dashboard}?" + urlencode({"figure": path, **self.asked}, safe=",:")
+        return f"/rows/{self.dashboard}?figure={quote_plus(path, safe=',:')}&{self._question}"
+
+    @cached_property
+    def _question(self) -> str:
+        return urlencode(self.asked, safe=",:")
 
 
 def view() -> View:

@@ -26,6 +26,7 @@ from projections.facts.encoding import moment
 from projections.metrics.boosters import STATUSES, BoosterRow
 from projections.metrics.calendar import local_date
 from projections.metrics.definitions import current
+from projections.metrics.lazy import Each
 
 blueprint = Blueprint("web_boosters", __name__)
 
@@ -38,6 +39,8 @@ BASES = {
     "protocol_default": "default interval of the protocol", "clinical": "set by a clinician",
     "own_spells": "scheduled by the patient's own spells of relief",
 }  # fmt: skip
+SHOWN = 200
+"""Rows of a long list on the page; the choices narrow it, and the CSV has all."""
 SHARE = 0.8
 """Of the median spell: see the definition of `booster_due`."""
 
@@ -60,13 +63,14 @@ def show() -> Response:
     report = cast(BoosterReport, ask("boosters", asked.question))
     listed = [row for row in report.boosters.rows if status in (None, row.status)]
     listed.sort(key=lambda row: (ORDER.index(row.status), row.due_on, row.course))
-    opened("boosters", count=len(listed))
-    known = names(row.patient for row in listed)
+    named = listed if request.args.keys() & {"sort", "format"} else listed[:SHOWN]
+    opened("boosters", count=len(listed) if "format" in request.args else min(len(listed), SHOWN))
+    known = names(row.patient for row in named)
     figures = _figures(report, asked)
     return render(
         "boosters.html", title="Boosters", active="web_boosters.show", view=asked, moment_only=True,
         lede="Whose relief is about to go, when the next infusion is due, and why then.",
-        figures=figures, choices=_choices(report, status), listed=len(report.boosters.rows),
+        figures=figures, choices=_choices(report, status), listed=len(report.boosters.rows), first=SHOWN,
         tables=[_table(listed, asked, known, status)],
     )
 
@@ -97,7 +101,7 @@ def _table(rows: list[BoosterRow], asked: View, known: Mapping[str, str], status
             Column("last", "Last infusion", sorts=True), Column("condition", "Condition"),
             Column("clinic", "Clinic", sorts=True), Column("book", "Book"),
         ),
-        rows=tuple(_row(row, asked, known) for row in rows),
+        rows=Each(rows, lambda _, row: _row(row, asked, known)),
     )  # fmt: skip
 
 

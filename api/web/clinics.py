@@ -10,7 +10,7 @@ import msgspec
 from flask import Blueprint, Response
 
 from api.http.questions import Question
-from api.reports import ask
+from api.reports import ask, compare
 from api.web.address import ClinicName, View, view
 from api.web.deltas import Delta, delta
 from api.web.figures import Shown, shown
@@ -20,8 +20,7 @@ from api.web.utilization import figures_of
 from api.web.wording import period
 from projections.metrics.calendar import Period
 from projections.metrics.definitions import current
-from projections.outcomes import OutcomeReport
-from projections.safety import SafetyReport
+from projections.side_by_side import Care
 from projections.utilization import UtilizationReport
 
 blueprint = Blueprint("web_clinics", __name__)
@@ -84,31 +83,31 @@ def _compared(last: View, before: View) -> list[Compared]:
 def week_figures(asked: View) -> dict[str, Shown]:
     """The figures of this page for the clinics asked for together."""
     report = cast(UtilizationReport, ask("utilization", asked.question))
-    return {**figures_of(report, asked.rows("utilization")), **_care(asked)}
+    return {**figures_of(report, asked.rows("utilization")), **_care(compare(asked.question).together, asked)}
 
 
-def _care(asked: View) -> dict[str, Shown]:
+def _care(care: Care, asked: View) -> dict[str, Shown]:
     """The figures that other dashboards are about, by the very same definitions."""
-    safety = cast(SafetyReport, ask("safety", asked.question))
-    outcomes = cast(OutcomeReport, ask("outcomes", asked.question))
     harm, help_ = asked.rows("safety"), asked.rows("outcomes")
     return {
-        "side_effect_share": shown(safety.any_side_effect, "any_side_effect", harm),
-        "responders_first_30": shown(outcomes.responders.first_30, "responders.first_30", help_),
-        "follow_up_answered": shown(outcomes.follow_up_answered, "follow_up_answered", help_),
+        "side_effect_share": shown(care.any_side_effect, "any_side_effect", harm),
+        "responders_first_30": shown(care.responders_first_30, "responders.first_30", help_),
+        "follow_up_answered": shown(care.follow_up_answered, "follow_up_answered", help_),
     }
 
 
 def side_by_side(asked: View) -> Table:
     """A row for each clinic, a column for each figure; each cell opens into its rows."""
     report = cast(UtilizationReport, ask("utilization", asked.question))
-    rows = asked.rows("utilization")
+    rows, care = asked.rows("utilization"), compare(asked.question).by_clinic
     columns = [Column("clinic", "Clinic", sorts=True)]
     columns += [
         Column(name, current(name).title, numeric=True, definition=current(name), sorts=True) for name in SIDE_BY_SIDE
     ]
     lines = [
-        _line(one, {**figures_of(report, rows, f"by_clinic.{one.id}"), **_care(_at(asked, one))})
+        _line(one, {
+            **figures_of(report, rows, f"by_clinic.{one.id}", SIDE_BY_SIDE), **_care(care[one.id], _at(asked, one))
+        })
         for one in asked.clinics if one.id in report.by_clinic
     ]  # fmt: skip
     return Table(name="clinics", title="Side by side", columns=tuple(columns), rows=tuple(lines),

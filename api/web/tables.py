@@ -53,7 +53,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
     columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: Sequence[tuple[Cell, ...]]
     note: str = ""
     empty: str = "Nothing in this period."
     sorted_by: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import cast
 
 from flask import Blueprint, Response
@@ -27,13 +28,16 @@ PUNCTUALITY = ("on_time", "wait", "drug_start_delay")
 TITLES = {"late_cancellation_rate": "Late cancellations", "refill": "Freed time refilled"}
 
 
-def figures_of(report: UtilizationReport, rows: Rows, at: str = "together") -> dict[str, Shown]:
+def figures_of(
+    report: UtilizationReport, rows: Rows, at: str = "together", only: Collection[str] | None = None
+) -> dict[str, Shown]:
     """The report's single figures by name: of all clinics together, or of the one at `by_clinic.<id>`."""
     whole = report.together if at == "together" else report.by_clinic[at.partition(".")[2]]
     named = [
-        *((f"rooms.{name}", getattr(whole.rooms, name)) for name in ROOMS),
-        *((f"attendance.{name}", getattr(whole.attendance, name)) for name in (*ATTENDANCE, *PUNCTUALITY)),
-    ]
+        *((f"rooms.{name}", getattr(whole.rooms, name)) for name in ROOMS if only is None or name in only),
+        *((f"attendance.{name}", getattr(whole.attendance, name)) for name in (*ATTENDANCE, *PUNCTUALITY)
+          if only is None or name in only),
+    ]  # fmt: skip
     return {
         path.partition(".")[2]: shown(figure, f"{at}.{path}", rows, TITLES.get(path.partition(".")[2], ""))
         for path, figure in named

@@ -80,7 +80,7 @@ class Boosters:
     def _choose(self) -> None:
         """Open courses past their series, of the clinics asked for, with a recent infusion."""
         given, courses = self._given, self._courses
-        over, _ = end_of_series(self._facts, given, courses, self._today[given.clinic], self._at)
+        over = end_of_series(self._facts, given, courses, self._today[given.clinic], self._at)
         latest = last(given.group, np.ones(len(given), dtype=bool), len(over))
         course = courses.place[given.course[latest]] if len(latest) else latest
         latest, over, course = (column[course >= 0] for column in (latest, over, course))

@@ -254,10 +254,10 @@ def _words(facts: Facts, rows: Rows, group: Ints) -> Words:
 
 def end_of_series(
     facts: Facts, given: Infusions, courses: Courses, today: Array, at: Cut
-) -> tuple[Ints, Ints]:
+) -> Ints:
     """Courses (by the infusions' group) whose series is over: the place of its last infusion; -1 while it may go on.
 
-    Second, by group, how many infusions of a series were given. `today` is the local day at each infusion's clinic.
+    `today` is the local day at each infusion's clinic.
     """
     count = int(given.group.max(initial=-1)) + 1
     known = given.course >= 0
@@ -279,7 +279,7 @@ def end_of_series(
     found = np.full(count, -1, dtype=np.int64)
     chosen = followed | over
     found[has[chosen]] = place[chosen]
-    return found, sizes
+    return found
 
 
 __all__ = ["Courses", "Infusions", "end_of_series", "load_courses", "load_infusions"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 
 from projections.columns.codes import FOREVER, NONE, Bools, Ints
 from projections.columns.courses import Courses, Infusions, end_of_series, load_courses, load_infusions
-from projections.columns.groups import cut, is_word, members, whole
+from projections.columns.groups import begins, cut, is_word, members, whole
 from projections.columns.patients import everyone_of, survivors
 from projections.columns.relief import Reliefs, pain_now, reliefs, scores_of
 from projections.columns.safety import InPeriod
@@ -35,29 +36,18 @@ class OutcomeColumns:
         self.within = InPeriod(facts, known, period)
         self.clinics = facts.codes("clinic").marked(list(known))
         self.survivor = survivors(facts, at)
-        given_here, steps = self._given_here(), self._course_steps()
-        patients = np.concatenate((given_here["patient"], steps["patient"]))
+        given_here, self._steps = self._given_here(), self._course_steps()
+        patients = np.concatenate((given_here["patient"], self._steps["patient"]))
         patients = patients[patients >= 0]
         self.given: Infusions = load_infusions(facts, self.survivor, patients, at)
         self.here: Ints = np.flatnonzero(self.within.has(self.given.clinic, self.given.started_us))
         """Places of the period's infusions."""
-        wanted = np.concatenate((self.given.course[self.here], steps["course"]))
-        rows = whole(facts.of(course_facts), "course", members(wanted, len(facts.codes("course"))), at)
-        self.courses: Courses = load_courses(facts, rows, self.survivor)
         self._patients = patients
         self.prompts = self._prompts_due()
         asked = self.prompts["patient"]
         self.scores: Rows = scores_of(facts, self.survivor, np.concatenate((patients, asked[asked >= 0])), at)
         self.pain = pain_now(facts, self.scores, self.survivor)
         self.reliefs: Reliefs = reliefs(self.given, self.here, self.pain, at.as_of_us)
-        self.local_day = self.days_at(self.given.clinic, self.given.started_us)
-        """By infusion, the clinic-local day of its drug start, as an ordinal."""
-        self.today = self._today()
-        """By code of a clinic, as_of's local day."""
-        here_today = self.today[self.given.clinic]
-        self.end_of_series, self.series_sizes = end_of_series(facts, self.given, self.courses, here_today, at)
-        self.first = self._first_of_course()
-        self.on_adjunct = self._on_adjunct()
 
     # --- what is loaded ----------------------------------------------------------------------------
 
@@ -84,13 +74,32 @@ class OutcomeColumns:
         due = due.where(self.clinics[due["clinic"]])
         return whole(table, "follow_up", members(due["follow_up"], len(self.facts.codes("follow_up"))), self.at)
 
+    @cached_property
+    def courses(self) -> Courses:
+        """Those of the period's infusions, gates, closings and plans."""
+        wanted = np.concatenate((self.given.course[self.here], self._steps["course"]))
+        concerned = members(wanted, len(self.facts.codes("course")))
+        return load_courses(self.facts, whole(self.facts.of(course_facts), "course", concerned, self.at), self.survivor)
+
+    @cached_property
+    def end_of_series(self) -> Ints:
+        """See `projections.columns.courses.end_of_series`."""
+        here_today = self.today[self.given.clinic]
+        return end_of_series(self.facts, self.given, self.courses, here_today, self.at)
+
     # --- local days --------------------------------------------------------------------------------
+
+    @cached_property
+    def local_day(self) -> Ints:
+        """By infusion, the clinic-local day of its drug start, as an ordinal."""
+        return self.days_at(self.given.clinic, self.given.started_us)
 
     def days_at(self, clinic: Array, us: Array) -> Ints:
         """Ordinals of the days on the clinics' own clocks; UTC's at a clinic that was not asked for."""
         return local_days(self.facts, self.known, clinic, us)
 
-    def _today(self) -> Array:
+    @cached_property
+    def today(self) -> Array:
         """By code of a clinic, as_of's local day."""
         today = self.facts.codes("clinic").column(self.as_of_us // DAY + UNIX_DAY)
         for name, calendar in self.known.items():
@@ -100,13 +109,23 @@ class OutcomeColumns:
 
     # --- which infusions ---------------------------------------------------------------------------
 
-    def _first_of_course(self) -> Reliefs:
+    @cached_property
+    def first(self) -> Reliefs:
         """One per patient: the first infusion of a course in the period, the earliest if there are several."""
+        firsts = self._firsts_of_courses
+        return self.reliefs.where(firsts[begins(self.given.patient[self.here[firsts]])])
+
+    def first_at(self, clinic: int) -> Reliefs:
+        """The same for one clinic by itself, by its code."""
+        firsts = self._firsts_of_courses
+        firsts = firsts[self.given.clinic[self.here[firsts]] == clinic]
+        return self.reliefs.where(firsts[begins(self.given.patient[self.here[firsts]])])
+
+    @cached_property
+    def _firsts_of_courses(self) -> Ints:
+        """Among the period's infusions; a patient's in order of drug start."""
         place = self.here
-        firsts = np.flatnonzero((self.given.in_course[place] == 1) & (self.given.course[place] >= 0))
-        patient = self.given.patient[place[firsts]]
-        chosen = firsts[np.append(True, patient[1:] != patient[:-1])] if len(firsts) else firsts
-        return self.reliefs.where(chosen)
+        return np.flatnonzero((self.given.in_course[place] == 1) & (self.given.course[place] >= 0))
 
     def at_gate(self) -> Reliefs:
         """The infusion that each patient's last gate of the period assessed."""
@@ -141,7 +160,8 @@ class OutcomeColumns:
         """The code of the condition that the infusions' courses treat; -1: unknown."""
         return np.append(self.courses.condition, -1)[self.courses.place[self.given.course[place]]]
 
-    def _on_adjunct(self) -> Bools:
+    @cached_property
+    def on_adjunct(self) -> Bools:
         """By infusion of the period whether another therapy ran, by the clinic's dates."""
         theirs = everyone_of(self.survivor, self._patients)
         rows = whole(self.facts.of(patient_facts), "patient", theirs, self.at)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from projections.columns.bookings import folded
 from projections.columns.codes import NONE, Bools, Ints
+from projections.columns.courses import Courses
 from projections.columns.groups import compact, distinct, first, is_word, members, pick, whole
 from projections.columns.outcomes import OutcomeColumns
 from projections.columns.patients import everyone_of
@@ -43,12 +46,25 @@ EXCUSES = ("medical_hold", "clinic_cancelled")
 _NOT_ANSWERED = ("", "superseded", "pending")
 
 
+class _Due(NamedTuple):
+    """Prompts due in the period."""
+
+    fact: Array
+    clinic: Array
+    answered: Array
+    reasons: Array
+    """Why it does not count (0: it does), as in `_NOT_ANSWERED`."""
+
+
 class PathFigures:
     """All of one report."""
 
     def __init__(self, found: OutcomeColumns) -> None:
-        self._found, self._facts = found, found.facts
-        self._given, self._courses = found.given, found.courses
+        self._found, self._facts, self._given = found, found.facts, found.given
+
+    @property
+    def _courses(self) -> Courses:
+        return self._found.courses
 
     # --- the gate ----------------------------------------------------------------------------------
 
@@ -242,8 +258,18 @@ class PathFigures:
 
     # --- follow-up ---------------------------------------------------------------------------------
 
-    def follow_up(self) -> Figure:
-        """Prompts due in the period, answered or not: by a score of one of its instruments, while it was open."""
+    def follow_up(self, clinic: int | None = None) -> Figure:
+        """Prompts due in the period, answered or not; of one clinic by its code."""
+        due = self._due
+        mine = np.ones(len(due.fact), dtype=bool) if clinic is None else due.clinic == clinic
+        return proportion(
+            "follow_up_answered", FactIds("f", due.fact[mine & due.answered]),
+            FactIds("f", due.fact[mine & (due.reasons == 0)]), left_out(due.reasons[mine], _NOT_ANSWERED),
+        )  # fmt: skip
+
+    @cached_property
+    def _due(self) -> _Due:
+        """Answered is a prompt by a score of one of its instruments, while it was open."""
         facts, rows = self._facts, self._found.prompts
         _, group = compact(rows["follow_up"], len(facts.codes("follow_up")) + 1)
         count = int(group.max(initial=-1)) + 1
@@ -261,11 +287,7 @@ class PathFigures:
             np.where(over == NONE, until, np.minimum(until, over)),
         )
         reasons = np.select([answered, over != NONE, self._found.as_of_us < until], [0, 1, 2], 0)
-        fact = rows["position"][due]
-        return proportion(
-            "follow_up_answered", FactIds("f", fact[answered]), FactIds("f", fact[reasons == 0]),
-            left_out(reasons, _NOT_ANSWERED),
-        )  # fmt: skip
+        return _Due(rows["position"][due], clinic[chosen], answered, reasons)
 
     def _answered(self, patient: Array, instruments: Array, low: Array, high: Array) -> Array:
         """Whether a score of an instrument asked lies in [low, high)."""

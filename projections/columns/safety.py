@@ -123,10 +123,10 @@ class SafetyFacts:
         rows = self._table.between(self._span[0], self._at.as_of_us + 1)
         rows = cut(rows.where(is_word(self._facts, rows["kind"], "side_effect_from_home")), self._at)
         here = self._here[rows["clinic"]] & (rows["at_us"] < self._span[1] + TOLD_WITHIN)
-        self._loose_here = members(
-            rows["subject"][here & self.period.has(rows["clinic"], rows["onset_us"])],
-            len(self._facts.codes("subject")),
-        )
+        told = here & self.period.has(rows["clinic"], rows["onset_us"])
+        self.told_at = np.full(len(self._facts.codes("subject")) + 1, -1, dtype=np.int64)
+        """By code of a report from home with its onset in the period, where it was told; -1 for every other."""
+        self.told_at[rows["subject"][told]] = rows["clinic"][told]
         patients = everyone_of(self._survivor, np.concatenate((self._patients_here(own), rows["patient"][here])))
         return rows.where(here | patients[rows["patient"]])
 
@@ -163,7 +163,7 @@ class SafetyFacts:
         step = is_word(self._facts, rows["kind"], *STEPS)
         rows = rows.where((step & (reported_here | from_home)) | counted_home)
         found = self._folded(rows)
-        unattributed = (found.infusion < 0) & self._loose_here[found.subject]
+        unattributed = (found.infusion < 0) & (self.told_at[found.subject] >= 0)
         return found.where(found.given >= 0), found.where(unattributed)
 
     def _folded(self, rows: Rows) -> Episodes:

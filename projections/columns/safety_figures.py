@@ -34,6 +34,17 @@ class SafetyFigures:
         """Infusions with at least one of these episodes."""
         return self._share_of(metric, own.given)
 
+    def share_at(self, clinic: int) -> Figure:
+        """Infusions with at least one episode, of one clinic by its code."""
+        found, mine = self._found, self._found.given.clinic[self._found.infusions] == clinic
+        hit = np.zeros(len(mine), dtype=bool)
+        hit[self.episodes.given] = True
+        unattributed = int((found.told_at[found.unattributed.subject] == clinic).sum())
+        return proportion(
+            "side_effect_share", FactIds("y", self._fact[hit & mine]), FactIds("y", self._fact[mine]),
+            {"unattributed": unattributed} if unattributed else {},
+        )  # fmt: skip
+
     def _share_of(self, metric: str, given: Ints) -> Figure:
         hit = np.zeros(len(self._fact), dtype=bool)
         hit[given] = True

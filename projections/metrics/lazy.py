@@ -46,6 +46,32 @@ class Later(Sequence[T]):
         return repr(self._all())
 
 
+class Each(Sequence[T]):
+    """One thing for each of some others, by its place from 0, made whenever it is asked for."""
+
+    __slots__ = ("_make", "_others")
+
+    def __init__(self, others: Sequence[Any], make: Callable[[int, Any], T]) -> None:
+        self._others = others
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._others)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
+        places = range(len(self._others))[index]
+        if isinstance(places, int):
+            return self._make(places, self._others[places])
+        return tuple(self._make(place, self._others[place]) for place in places)
+
+    def __iter__(self) -> Iterator[T]:
+        return (self._make(place, one) for place, one in enumerate(self._others))
+
+
 class Lazily(Mapping[str, Any]):
     """Values made when they are first asked for, by key."""
 

@@ -15,6 +15,7 @@ from projections.metrics.bookings import Slot
 from projections.metrics.calendar import BINS, ClinicCalendar, Period, bins, day_span, local_date, period_span
 from projections.metrics.figures import Figure, Measured, Spread, amount, joined, joined_values, quotient, spread
 from projections.metrics.intervals import Span, clipped, intersection, length, union
+from projections.metrics.lazy import Later
 from projections.metrics.occupied import PHASES, Occupied, occupied, phases
 from projections.metrics.visits import Visit
 
@@ -240,9 +241,9 @@ class RoomFigures(msgspec.Struct, frozen=True, kw_only=True):
     booked_outside_open_minutes: Figure
     phases: Mapping[str, Figure]
     turnover: Spread
-    by_time_of_day: tuple[TimeOfDay, ...]
-    by_hour_of_week: tuple[HourOfWeek, ...]
-    days: tuple[RoomDay, ...]
+    by_time_of_day: Sequence[TimeOfDay]
+    by_hour_of_week: Sequence[HourOfWeek]
+    days: Sequence[RoomDay]
 
 
 def room_figures(tallies: Sequence[RoomTally]) -> RoomFigures:
@@ -282,9 +283,11 @@ def room_figures(tallies: Sequence[RoomTally]) -> RoomFigures:
         phases=_phase_figures(tallies, visit_rows),
         turnover=spread("turnover", joined_values([one.gaps for one in tallies]), "minutes",
                         {"idle": sum(one.idle for one in tallies)}),
-        by_time_of_day=tuple(_times_of_day(tallies)),
-        by_hour_of_week=tuple(_hours_of_week(tallies)),
-        days=tuple(_days(tallies)),
+        by_time_of_day=Later(BINS, lambda: tuple(_times_of_day(tallies))),
+        by_hour_of_week=Later(
+            len(set().union(*(one.grid_open for one in tallies))), lambda: tuple(_hours_of_week(tallies))
+        ),
+        days=Later(len(set().union(*(one.days for one in tallies))), lambda: tuple(_days(tallies))),
     )  # fmt: skip
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template_string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.web.tables import Column, Table, cell, csv_response, plain, row_of, sorted_by
+from api.web.tables import Cell, Column, Table, cell, csv_response, plain, row_of, sorted_by
+from projections.metrics.lazy import Each
+from tests.api.world import World
 
 COLUMNS = (Column("name", "Name", sorts=True), Column("share", "Share", numeric=True, sorts=True), Column("why", "Why"))
 
@@ -66,3 +69,26 @@ def test_sorted_by_a_link() -> None:
     assert names("share") == ["c", "b", "A"] and names("-share") == ["b", "c", "A"]
     assert names("name") == ["A", "b", "c"]
     assert names("why") == names("nonsense") == names(None) == ["b", "A", "c"]
+
+
+@pytest.mark.parametrize(("first", "shown"), [(3, ["0", "1", "2"]), (5, list("01234")), (None, list("01234"))])
+def test_of_a_long_table_a_page_shows_the_first_rows_and_says_where_all_are(
+    lived: World, first: int | None, shown: list[str]
+) -> None:
+    """Three of five with the way to the CSV; a table that is short enough, whole and without a word."""
+    made: list[int] = []
+
+    def row(at: int, name: str) -> tuple[Cell, ...]:
+        made.append(at)
+        return row_of(name, at, "")
+
+    table = Table(name="t", title="T", columns=COLUMNS, rows=Each("01234", row))
+    with lived.app.test_request_context("/boosters"):
+        html = render_template_string(
+            "{% from 'macros/tables.html' import table %}{{ table(one, first=n) }}", one=table, n=first
+        )
+    assert re.findall(r'<th scope="row">(.*?)</th>', html) == shown
+    assert len(made) == len(shown), "no row is made that is not shown"
+    told = re.search(r'The first 3 of 5 rows\. <a href="/boosters\?format=csv&amp;table=t" download>', html)
+    assert bool(told) == (len(shown) < 5)
+    assert [row[0] for row in _read(table)[1:]] == list("01234")

@@ -12,6 +12,7 @@ from api.web.tables import Cell, Column, Table, cell, figure_cell, row_of
 from api.web.wording import NOTHING, number, words
 from projections.metrics.duration import SHOWN_DAYS, Curve
 from projections.metrics.figures import SMALL
+from projections.metrics.lazy import Each
 from projections.metrics.outcomes import Breakdown, DoseResponse
 from projections.metrics.pain_course import PainCourse, PainStage, Waterfall
 from projections.metrics.relief import MODERATE, SUBSTANTIAL
@@ -175,10 +176,9 @@ def waterfall(one: Waterfall, condition: Callable[[str], str], event: Callable[[
         name="waterfall", title="Fall of pain, patient by patient",
         columns=(Column("patient", "Patient", numeric=True), Column("fall", "Fall, %", numeric=True),
                  Column("condition", "Condition"), Column("adjunct", "Beside other therapy")),
-        rows=tuple(
-            row_of(at, cell(bar.fall, digits=0, href=event(bar.fact)), condition(bar.condition), bar.with_adjunct)
-            for at, bar in enumerate(one.bars, 1)
-        ), empty="No patient of this period has a first infusion with a baseline and a score after it.",
+        rows=Each(one.bars, lambda at, bar: row_of(
+            at + 1, cell(bar.fall, digits=0, href=event(bar.fact)), condition(bar.condition), bar.with_adjunct
+        )), empty="No patient of this period has a first infusion with a baseline and a score after it.",
     )  # fmt: skip
     counts = [f"{classes.count(kind)} {name}" for kind, (name, _) in enumerate(CLASSES) if classes.count(kind)]
     return Chart(
@@ -292,11 +292,10 @@ def dose(found: DoseResponse, condition: Callable[[str], str], event: Callable[[
         name="dose-response", title="Dose and response",
         columns=(Column("dose", "mg/kg", numeric=True), Column("rate", "mg/kg/h", numeric=True),
                  Column("fall", "Fall, %", numeric=True), Column("condition", "Condition")),
-        rows=tuple(
-            row_of(cell(one.mg_per_kg, digits=2), cell(one.mg_per_kg_h, digits=2),
-                   cell(one.fall_percent, digits=0, href=event(one.fact)), condition(one.condition))
-            for one in found.points
-        ), empty="No first infusion of this period has a baseline and a score after it.",
+        rows=Each(found.points, lambda _, one: row_of(
+            cell(one.mg_per_kg, digits=2), cell(one.mg_per_kg_h, digits=2),
+            cell(one.fall_percent, digits=0, href=event(one.fact)), condition(one.condition),
+        )), empty="No first infusion of this period has a baseline and a score after it.",
     )  # fmt: skip
     rho = shown(found.mg_per_kg, "dose_response.mg_per_kg")
     said = "Too few first infusions for a rho."

@@ -8,13 +8,15 @@ from contextlib import ExitStack
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from domain.clinic import OpeningSpan
 from domain.protocol import EXAMPLE_PROTOCOL
-from projections import boosters, outcomes, referral_funnel, safety, utilization
+from projections import boosters, outcomes, referral_funnel, safety, side_by_side, utilization
+from projections.columns import table
 from projections.engine.database import ViewsDatabase
 from projections.engine.engine import ProjectionEngine
 from projections.metrics.calendar import Period
@@ -80,6 +82,22 @@ def assert_same(conn: Connection, life: Life, days: int, as_of: datetime, known_
         wanted = plain(by_rows(conn, clinics, period, as_of=as_of, known_at=known_at))
         assert not list(differences(wanted, found))[:5], name
         assert wanted["clinics"]
+    assert_compared(conn, clinics, period, as_of, known_at)
+
+
+def assert_compared(
+    conn: Connection, clinics: list[str], period: Period, as_of: datetime, known_at: int | None
+) -> None:
+    """Side by side each clinic has the figures that its own dashboards have, and all together theirs."""
+    found = side_by_side.report(conn, clinics, period, as_of=as_of, known_at=known_at)
+    for asked, own in ((clinics, found.together), *(([one], care) for one, care in found.by_clinic.items())):
+        harm = safety.report(conn, asked, period, as_of=as_of, known_at=known_at)
+        relief = outcomes.report(conn, asked, period, as_of=as_of, known_at=known_at)
+        wanted = {
+            "any_side_effect": harm.any_side_effect, "responders_first_30": relief.responders.first_30,
+            "follow_up_answered": relief.follow_up_answered,
+        }  # fmt: skip
+        assert not list(differences(plain(wanted), plain(own)))[:5], asked
 
 
 MOMENTS = st.sampled_from([
@@ -130,8 +148,12 @@ def test_a_clinic_where_nothing_has_happened_changes_nothing_at_the_others(
         assert_same(conn, life, 12, datetime(2026, 6, 1, tzinfo=UTC), None)
 
 
-def test_columns_that_followed_along_are_those_read_anew(views_url: str) -> None:
+@pytest.mark.parametrize("loose", [20, table.LOOSE])
+def test_columns_that_followed_along_are_those_read_anew(
+    views_url: str, loose: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One process asks after every step, another at the end, a third after a rebuild: all see the same."""
+    monkeypatch.setattr(table, "LOOSE", loose)
     migrate(views_url)
     life, growing = Life(77, clinics=2, days=10, patients=20), History()
     with ExitStack() as opened:

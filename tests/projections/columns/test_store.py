@@ -72,8 +72,11 @@ def figures(conn: Connection, life: Life, known_at: int) -> list[Any]:
     return [plain(one) for one in (*found, boosters.report(conn, clinics, as_of=AS_OF, known_at=known_at))]
 
 
-def test_threads_that_ask_at_once_while_the_log_grows_and_is_rebuilt_see_one_whole_world(growing: Growing) -> None:
+def test_threads_that_ask_at_once_while_the_log_grows_and_is_rebuilt_see_one_whole_world(
+    growing: Growing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was known at a position stays so, in every thread, whatever comes in or changes places meanwhile."""
+    monkeypatch.setattr(table, "LOOSE", 60)
     growing.grow(0.4)
     known_at, shared, idle = growing.log.head(), growing.process(), growing.process()
     with idle.reads.connect() as conn:
