@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, make_url, select
 
 from api.bootstrap import Urls
 from api.http.figures import as_json
@@ -26,7 +26,7 @@ from benchmarks.places import KINDS, Ground
 from benchmarks.report import Line, Part, at_most
 from benchmarks.rounds import tell
 from benchmarks.tasks import Answer, run_task
-from projections import boosters, outcomes, referral_funnel, room_board, safety, utilization
+from projections import boosters, outcomes, referral_funnel, room_board, safety, side_by_side, utilization
 from projections.engine.database import ViewsDatabase
 from projections.engine.engine import ProjectionEngine
 from projections.facts import tables as t
@@ -52,12 +52,13 @@ ROWS: dict[str, Sequence[Table]] = {
     "outcomes": (t.infusion_facts, t.score_facts, t.follow_up_facts, t.course_facts),
     "safety": (t.safety_facts,),
     "funnel": (t.patient_facts, t.course_facts, t.infusion_facts),
+    "side by side": (t.infusion_facts, t.score_facts, t.follow_up_facts, t.safety_facts),
     "boosters": (t.infusion_facts, t.score_facts, t.course_facts, t.appointment_facts),
 }
 Report = Callable[..., msgspec.Struct]
 REPORTS: dict[str, Report] = {
     "utilization": utilization.report, "outcomes": outcomes.report, "safety": safety.report,
-    "funnel": referral_funnel.report,
+    "funnel": referral_funnel.report, "side by side": side_by_side.report,
 }
 NOW: dict[str, Report] = {"boosters": boosters.report, "operations": room_board.report}
 """Those as of a moment, without a period."""
@@ -159,6 +160,8 @@ def run(ground: Ground, rounds: int, quick: bool) -> Part:
             "The facts are held as columns by each process and followed by position before each answer. The first "
             "answer of a process reads them all. That one is outside the bars: its time and what the process holds "
             "afterwards are given as lines of their own, measured in a new process.",
+            "Side by side: what the Clinics page has of other dashboards than utilization, for each clinic by itself.",
+            "PostgreSQL's tables are vacuumed after they are built, as autovacuum would do in the minutes that follow.",
             "The booster list and the room board (operations) are as of a moment: they have no period. The board is "
             "computed row by row from what is open then, five minutes after the last drug start; it has no floor.",
             "While the log grows: medians; the same weeks with half a year behind them and with two years. The booster "
@@ -182,6 +185,8 @@ def _built(ground: Ground, kind: str, organisation: Organisation) -> Asked:
     database = ViewsDatabase(url)
     engine = ProjectionEngine(database, organisation, (facts_group(), board_group()))
     engine.rebuild([one.name for group in engine.groups for one in group.projections], resume=False)
+    if kind == "postgresql":
+        ground.cluster.execute("VACUUM", str(make_url(url).database))
     clinics, end, built = organisation.clinics, organisation.original.end, time.perf_counter() - began
     first = run_task("first_answer", url=url, clinics=clinics[:1], end=end.isoformat())
     with database.reads.connect() as connection:
