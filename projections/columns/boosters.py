@@ -63,7 +63,7 @@ class Boosters:
         self._choose()
         scores = scores_of(facts, self._survivor, self._patient, at)
         self._pain: Scored = pain_now(facts, scores, self._survivor)
-        self._heard = Scored.of(scores, self._survivor)
+        self._heard = Scored(scores, self._survivor)
 
     def _patients(self) -> Array:
         """Whose infusions are recent here in a course that is not closed, or whose course came here."""

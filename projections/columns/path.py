@@ -231,7 +231,7 @@ class PathFigures:
         pairs = changing["kind"].astype(np.int64) * len(words) + changing["instrument"]
         for pair in distinct(pairs):
             own = changing.where(pairs == pair)
-            scored = Scored.of(own, self._found.survivor)
+            scored = Scored(own, self._found.survivor)
             before = scored.last_before(patient, given.first_of_course_us[last], CHANGE_DAYS)
             low, high = scored.between(patient, stopped, stopped + CHANGE_DAYS)
             after = np.where(high > low, high - 1, -1)
@@ -293,10 +293,12 @@ class PathFigures:
         """Whether a score of an instrument asked lies in [low, high)."""
         facts, scores = self._facts, self._found.scores
         words = facts.codes("word")
-        asked_as = np.where(
-            is_word(facts, scores["kind"], "pain"), words.of("nrs"),
-            np.where(is_word(facts, scores["kind"], "relief"), words.of("relief_percent"), scores["instrument"]),
-        )  # fmt: skip
+        by_kind = np.full(len(words) + 1, -1)
+        for kind, name in (("pain", "nrs"), ("relief", "relief_percent")):
+            if (code := words.of(kind)) >= 0:
+                by_kind[code] = words.of(name)
+        asked_as = by_kind[scores["kind"]]
+        asked_as = np.where(asked_as < 0, scores["instrument"], asked_as)
         wanted: dict[int, Bools] = {}
         for code in distinct(instruments):
             for name in msgspec.json.decode(words.name(code), type=list[str]):
@@ -305,7 +307,7 @@ class PathFigures:
         answered = np.zeros(len(patient), dtype=bool)
         for asked, lists in wanted.items():
             own = scores.where(asked_as == asked)
-            times = Scored.of(own, self._found.survivor).timeline
+            times = Scored(own, self._found.survivor).timeline
             mine = np.flatnonzero(lists[instruments] & ~answered)
             answered[mine[times.any_in(patient[mine], low[mine], high[mine])]] = True
         return answered

@@ -44,19 +44,28 @@ def left_out(reasons: Array, names: Collection[str] = REASONS) -> dict[str, int]
 class Scored:
     """Scores, patient by patient in order of time."""
 
-    def __init__(self, patient: Array, at_us: Array, value: Array, fact: Array) -> None:
-        self.timeline = Timeline(patient, at_us)
-        self.at_us, self.value, self.fact = at_us, value, fact
-
-    @classmethod
-    def of(cls, rows: Rows, survivor: Ints) -> Scored:
+    def __init__(self, rows: Rows, survivor: Ints) -> None:
         """From rows of `score_facts` in their own order; those of merged patients are put together."""
-        patient, at_us, position = survivor[rows["patient"]], rows["at_us"], rows["position"]
-        value = rows["value_milli"]
-        if (len(patient) and (np.diff(patient) < 0).any()) or (patient != rows["patient"]).any():
-            order = np.lexsort((position, at_us, patient))
-            patient, at_us, position, value = patient[order], at_us[order], position[order], value[order]
-        return cls(patient, at_us, value, position)
+        patient = rows["patient"]
+        if (survivor[:-1] != np.arange(len(survivor) - 1)).any():
+            patient = survivor[patient]
+            order = np.lexsort((rows["position"], rows["at_us"], patient))
+            rows, patient = rows.where(order), patient[order]
+        self._rows = rows
+        self.timeline = Timeline(patient, rows["at_us"])
+
+    @property
+    def at_us(self) -> Array:
+        return self._rows["at_us"]
+
+    @property
+    def value(self) -> Array:
+        """In thousandths."""
+        return self._rows["value_milli"]
+
+    @property
+    def fact(self) -> Array:
+        return self._rows["position"]
 
     def between(self, patient: Array, low: Array, high: Array) -> tuple[Ints, Ints]:
         """The places [from, until) of each patient's scores with low <= at <= high."""
@@ -80,7 +89,7 @@ def scores_of(facts: Facts, survivor: Ints, patients: Array, at: Cut) -> Rows:
 def pain_now(facts: Facts, rows: Rows, survivor: Ints) -> Scored:
     """NRS scores (now)."""
     chosen = is_word(facts, rows["kind"], "pain") & is_word(facts, rows["instrument"], "now")
-    return Scored.of(rows.where(chosen), survivor)
+    return Scored(rows.where(chosen), survivor)
 
 
 def fell(baseline: Array, value: Array, percent: int) -> Bools:

@@ -127,7 +127,7 @@ def mean(values: Numbers) -> float | None:
     """Arithmetic mean; None of nothing."""
     if not len(values):
         return None
-    return math.fsum(values.tolist() if isinstance(values, np.ndarray) else values) / len(values)
+    return float(np.asarray(values, dtype=np.float64).sum()) / len(values)
 
 
 def mean_interval(values: Numbers, z: float = Z95, *, centre: float | None = None) -> Interval | None:
