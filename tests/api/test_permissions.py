@@ -11,7 +11,7 @@ import pytest
 from api.auth import policy
 from api.http import examples as ex
 from tests.api.story import ENDPOINTS, NEVER_CARES
-from tests.api.world import PIN, World
+from tests.api.world import PIN, WINDOW_DAYS, World
 
 
 def test_the_table_has_not_changed_unnoticed() -> None:
@@ -124,22 +124,22 @@ def test_the_second_person_signs_with_their_own_pin(lived: World, pin: str) -> N
 
 def test_rate_limits_are_told_and_kept(make_world: Callable[..., World]) -> None:
     """RateLimit headers count down; then 429 with Retry-After, for that key only."""
-    world = make_world(rate_limit="5 per minute")
+    world = make_world(rate_limit=f"5 per {WINDOW_DAYS} days")
     other = world.make_key("auditor", "all", clinics=None)
     answers = [world.get("/v1/clinics") for _ in range(6)]
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
-    assert answers[0].headers["RateLimit-Policy"] == '"default";q=5;w=60'
+    assert answers[0].headers["RateLimit-Policy"] == f'"default";q=5;w={WINDOW_DAYS * 86_400}'
     assert [answer.headers["RateLimit"].partition(";t=")[0] for answer in answers[:5]] == [
         f'"default";r={left}' for left in (4, 3, 2, 1, 0)
     ]
     assert answers[5].content_type == "application/problem+json"
-    assert 1 <= int(answers[5].headers["Retry-After"]) <= 60
+    assert 1 <= int(answers[5].headers["Retry-After"]) <= WINDOW_DAYS * 86_400
     assert world.client.get("/v1/clinics", headers={"Authorization": f"Bearer {other}"}).status_code == 200
 
 
 def test_wrong_keys_are_limited_by_address(make_world: Callable[..., World]) -> None:
     """Guessing costs look-ups, so it is cut off; the right key still works."""
-    world = make_world(failure_limit="3 per minute")
+    world = make_world(failure_limit=f"3 per {WINDOW_DAYS} days")
     guess = {"Authorization": "Bearer anodyne_local_0000000000000000_" + "0" * 48}
     assert [world.client.get("/v1/clinics", headers=guess).status_code for _ in range(4)] == [401, 401, 401, 429]
     assert world.get("/v1/clinics").status_code == 200

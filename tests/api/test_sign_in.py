@@ -20,7 +20,7 @@ from api.web.account import browser_name
 from api.web.signing_in import ANSWER_STEP_S
 from services.log import EventLog, LogUnavailable
 from tests.api.browsing import PASSWORD, Browser, identity_of
-from tests.api.world import World
+from tests.api.world import WINDOW_DAYS, World
 from tests.conftest import Database
 
 WRONG = "violet harbour kettle 42"
@@ -299,7 +299,7 @@ def test_the_log_names_who_changed_an_account(world: World) -> None:
 
 def test_attempts_are_limited_by_address(make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
     """Before they are judged: no password is hashed for the one too many."""
-    world = make_world(sign_in_limit="3 per minute")
+    world = make_world(sign_in_limit=f"3 per {WINDOW_DAYS} days")
     hashed = []
     monkeypatch.setattr(passwords, "matches", lambda *given: bool(hashed.append(given)))
     browser = Browser(world.app)
