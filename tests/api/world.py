@@ -33,7 +33,7 @@ _TODAY = datetime.now(UTC).date()
 PERIOD = f"from={_TODAY - timedelta(days=300)}&to={_TODAY + timedelta(days=60)}"
 """A period that the story lies in, as addresses ask for it."""
 WINDOW_DAYS = 10_000
-"""For tests of rate limits: windows are laid on the clock, and no test meets the end of one as long (the next: 2052)."""
+"""For tests of rate limits: windows are laid on the clock, and no test meets the end of so long a one (next: 2052)."""
 
 
 @dataclass
