@@ -11,14 +11,16 @@
   let ends = Date.now() + Number(box.dataset.seconds) * 1000;
   let mayStay = true;
   let asking = false;
+  let leaving = false;
 
   function gone() {
+    leaving = true; // once: a second leave would stop the first, whose answer may be on its way
     const here = location.pathname + location.search;
     location.replace(`${box.dataset.gone}?ended=1&next=${encodeURIComponent(here)}`);
   }
 
   async function ask(stay) {
-    if (asking) return;
+    if (asking || leaving) return;
     asking = true;
     const headers = { Accept: "application/json" };
     if (stay) headers["X-CSRFToken"] = box.dataset.token;
