@@ -9,14 +9,12 @@ import msgspec
 import numpy as np
 from sqlalchemy import Connection
 
-from projections.columns import store as columns
+from projections.columns.asked import asked
 from projections.columns.curves import curves
 from projections.columns.funnel import referrals
 from projections.columns.outcome_figures import ReliefFigures
 from projections.columns.outcomes import OutcomeColumns
 from projections.columns.path import PathFigures
-from projections.facts.loading import calendars, widest
-from projections.facts.reading import Cut
 from projections.metrics.calendar import Period
 from projections.metrics.definitions import BOOSTER_GAP, PATH, PER_90_DAYS, RELIEF, Definition
 from projections.metrics.duration import Curve
@@ -84,15 +82,12 @@ def report(
     conn: Connection, clinics: Collection[str], period: Period, *, as_of: datetime, known_at: int | None = None
 ) -> OutcomeReport:
     """The dashboard's figures."""
-    cut = Cut.at(as_of, known_at)
-    facts = columns.facts(conn)
-    known = calendars(conn, clinics, cut)
-    span = widest(known.values(), period)
-    found = OutcomeColumns(facts, known, period, span, cut)
+    question = asked(conn, clinics, period, as_of, known_at)
+    found = OutcomeColumns(*question)
     relief, path = ReliefFigures(found), PathFigures(found)
     rates = relief.per_infusion()
     return OutcomeReport(
-        period=period, as_of=as_of, known_at=known_at, clinics=tuple(known), infusions=len(found.here),
+        period=period, as_of=as_of, known_at=known_at, clinics=tuple(question.known), infusions=len(found.here),
         patients=len(np.unique(found.given.patient[found.here])), landmark_fall=relief.falls("landmark_fall"),
         peak_fall=relief.falls("peak_fall"), responders=_responders(relief, found),
         per_infusion_30=rates.moderate, per_infusion_50=rates.substantial, low_baseline=relief.low_baseline(),
@@ -100,7 +95,7 @@ def report(
         waterfall=relief.waterfall(), pain_over_time=relief.pain_course(), durations=curves(found),
         dose_response=relief.dose_response(), score_changes=path.score_changes(),
         follow_up_answered=path.follow_up(), path=_path(path), infusions_per_90_days=path.per_90_days(),
-        funnel=referrals(facts, known, period, span, cut).funnel(), booster_gaps=path.booster_gaps(),
+        funnel=referrals(*question).funnel(), booster_gaps=path.booster_gaps(),
     )  # fmt: skip
 
 

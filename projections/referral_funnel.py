@@ -8,10 +8,8 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection
 
-from projections.columns import store as columns
+from projections.columns.asked import asked
 from projections.columns.funnel import Referrals, referrals
-from projections.facts.loading import calendars, widest
-from projections.facts.reading import Cut
 from projections.metrics.calendar import Period
 from projections.metrics.definitions import FUNNEL_STEPS, Definition, current
 from projections.metrics.figures import FactIds, Figure, amount
@@ -53,13 +51,11 @@ def report(
     conn: Connection, clinics: Collection[str], period: Period, *, as_of: datetime, known_at: int | None = None
 ) -> FunnelReport:
     """The funnel; a clinic's own is made when it is opened."""
-    cut = Cut.at(as_of, known_at)
-    facts = columns.facts(conn)
-    known = calendars(conn, clinics, cut)
-    found = referrals(facts, known, period, widest(known.values(), period), cut)
+    question = asked(conn, clinics, period, as_of, known_at)
+    found = referrals(*question)
     return FunnelReport(
-        period=period, as_of=as_of, known_at=known_at, clinics=tuple(known), together=_funnel(found),
-        by_clinic=Lazily(known, lambda clinic: _funnel(found.at(clinic))),
+        period=period, as_of=as_of, known_at=known_at, clinics=tuple(question.known), together=_funnel(found),
+        by_clinic=Lazily(question.known, lambda clinic: _funnel(found.at(clinic))),
     )  # fmt: skip
 
 

@@ -8,11 +8,9 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection
 
-from projections.columns import store as columns
+from projections.columns.asked import asked
 from projections.columns.safety import SafetyFacts
 from projections.columns.safety_figures import SafetyFigures
-from projections.facts.loading import calendars, widest
-from projections.facts.reading import Cut
 from projections.metrics.calendar import Period
 from projections.metrics.definitions import SAFETY, Definition
 from projections.metrics.figures import FactIds, Figure
@@ -45,13 +43,11 @@ def report(
     conn: Connection, clinics: Collection[str], period: Period, *, as_of: datetime, known_at: int | None = None
 ) -> SafetyReport:
     """The dashboard's figures."""
-    cut = Cut.at(as_of, known_at)
-    facts = columns.facts(conn)
-    known = calendars(conn, clinics, cut)
-    found = SafetyFacts(facts, known, period, widest(known.values(), period), cut)
-    figures = SafetyFigures(facts, found)
+    question = asked(conn, clinics, period, as_of, known_at)
+    found = SafetyFacts(*question)
+    figures = SafetyFigures(question.facts, found)
     return SafetyReport(
-        period=period, as_of=as_of, known_at=known_at, clinics=tuple(known),
+        period=period, as_of=as_of, known_at=known_at, clinics=tuple(question.known),
         infusions=len(found.infusions), episodes=len(found.episodes),
         any_side_effect=figures.share(found.episodes), per_100=figures.per_100(found.episodes),
         serious=figures.serious(), by_kind=figures.by_kind(), endings=figures.endings(),

@@ -12,14 +12,12 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection
 
-from projections.columns import store as columns
+from projections.columns.asked import asked
 from projections.columns.outcome_figures import ReliefFigures
 from projections.columns.outcomes import OutcomeColumns
 from projections.columns.path import PathFigures
 from projections.columns.safety import SafetyFacts
 from projections.columns.safety_figures import SafetyFigures
-from projections.facts.loading import calendars, widest
-from projections.facts.reading import Cut
 from projections.metrics.calendar import Period
 from projections.metrics.figures import Figure
 from projections.metrics.relief import MODERATE
@@ -44,16 +42,13 @@ def report(
     conn: Connection, clinics: Collection[str], period: Period, *, as_of: datetime, known_at: int | None = None
 ) -> SideBySide:
     """Each clinic by itself, and all together."""
-    cut = Cut.at(as_of, known_at)
-    facts = columns.facts(conn)
-    known = calendars(conn, clinics, cut)
-    span = widest(known.values(), period)
-    found = OutcomeColumns(facts, known, period, span, cut)
+    question = asked(conn, clinics, period, as_of, known_at)
+    found = OutcomeColumns(*question)
     relief, path = ReliefFigures(found), PathFigures(found)
-    harm = SafetyFigures(facts, SafetyFacts(facts, known, period, span, cut))
+    harm = SafetyFigures(question.facts, SafetyFacts(*question))
 
     def of(clinic: str) -> Care:
-        code = facts.codes("clinic").of(clinic)
+        code = question.facts.codes("clinic").of(clinic)
         return Care(
             any_side_effect=harm.share_at(code), follow_up_answered=path.follow_up(code),
             responders_first_30=relief.responders("responders_first_30", MODERATE, found.first_at(code)),
@@ -64,5 +59,5 @@ def report(
             any_side_effect=harm.share(harm.episodes), follow_up_answered=path.follow_up(),
             responders_first_30=relief.responders("responders_first_30", MODERATE, found.first),
         ),
-        by_clinic={clinic: of(clinic) for clinic in known},
+        by_clinic={clinic: of(clinic) for clinic in question.known},
     )

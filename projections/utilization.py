@@ -9,13 +9,12 @@ from functools import cache
 import msgspec
 from sqlalchemy import Connection
 
-from projections.columns import store as columns
+from projections.columns.asked import asked
 from projections.columns.attendance import Attendance, third_next_available
 from projections.columns.bookings import load_slots, with_consultations
 from projections.columns.rooms import RoomTime
 from projections.columns.store import Facts
 from projections.columns.visits import load_visits
-from projections.facts.loading import calendars, widest
 from projections.facts.reading import Cut
 from projections.metrics.attendance import AttendanceFigures, attendance_figures
 from projections.metrics.calendar import ClinicCalendar, Period, local_date, period_span
@@ -54,10 +53,7 @@ def report(
     conn: Connection, clinics: Collection[str], period: Period, *, as_of: datetime, known_at: int | None = None
 ) -> UtilizationReport:
     """The dashboard's figures. A clinic's own, and when it is free next, are made when they are asked for."""
-    cut = Cut.at(as_of, known_at)
-    facts = columns.facts(conn)
-    known = calendars(conn, clinics, cut)
-    span = widest(known.values(), period)
+    facts, known, _, span, cut = asked(conn, clinics, period, as_of, known_at)
     visits = load_visits(facts, known, span, cut)
     slots = with_consultations(facts, load_slots(facts, known, span, cut), known, span, cut)
     time = RoomTime(facts, known, period, visits, slots, cut.as_of_us)

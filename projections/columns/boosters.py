@@ -21,12 +21,12 @@ from projections.columns.relief import Scored, fell, pain_now, scores_of
 from projections.columns.snapshot import Array
 from projections.columns.spans import paired
 from projections.columns.store import Facts
-from projections.columns.zones import UNIX_DAY, local_days
+from projections.columns.zones import local_days, today_at
 from projections.facts.encoding import DAY, EPOCH, HOUR, micros
 from projections.facts.reading import Cut
 from projections.facts.tables import appointment_facts, course_facts, infusion_facts
 from projections.metrics.boosters import DUE_WITHIN_DAYS, LOST_AFTER_DAYS, STATUSES, BoosterList, BoosterRow
-from projections.metrics.calendar import ClinicCalendar, local_date
+from projections.metrics.calendar import ClinicCalendar
 from projections.metrics.figures import FactIds, amount
 from projections.metrics.lazy import Later
 from projections.metrics.relief import COURSE_BASELINE, MODERATE
@@ -56,10 +56,7 @@ class Boosters:
         member = members(self._given.course, len(facts.codes("course")))
         rows = whole(facts.of(course_facts), "course", member, at)
         self._courses: Courses = load_courses(facts, rows, self._survivor)
-        self._today = facts.codes("clinic").column(at.as_of_us // DAY + UNIX_DAY)
-        for clinic, calendar in known.items():
-            today = local_date(calendar.timezone, at.as_of_us).toordinal()
-            self._today[facts.codes("clinic").of(clinic)] = today
+        self._today = today_at(facts, known, at.as_of_us)
         self._choose()
         scores = scores_of(facts, self._survivor, self._patient, at)
         self._pain: Scored = pain_now(facts, scores, self._survivor)
@@ -80,7 +77,7 @@ class Boosters:
     def _choose(self) -> None:
         """Open courses past their series, of the clinics asked for, with a recent infusion."""
         given, courses = self._given, self._courses
-        over = end_of_series(self._facts, given, courses, self._today[given.clinic], self._at)
+        over = end_of_series(self._facts, given, courses, self._today[given.clinic])
         latest = last(given.group, np.ones(len(given), dtype=bool), len(over))
         course = courses.place[given.course[latest]] if len(latest) else latest
         latest, over, course = (column[course >= 0] for column in (latest, over, course))

@@ -252,9 +252,7 @@ def _words(facts: Facts, rows: Rows, group: Ints) -> Words:
     )  # fmt: skip
 
 
-def end_of_series(
-    facts: Facts, given: Infusions, courses: Courses, today: Array, at: Cut
-) -> Ints:
+def end_of_series(facts: Facts, given: Infusions, courses: Courses, today: Array) -> Ints:
     """Courses (by the infusions' group) whose series is over: the place of its last infusion; -1 while it may go on.
 
     `today` is the local day at each infusion's clinic.

@@ -16,12 +16,12 @@ from projections.columns.safety import InPeriod
 from projections.columns.snapshot import Array, Rows
 from projections.columns.spans import paired
 from projections.columns.store import Facts
-from projections.columns.zones import UNIX_DAY, local_days
+from projections.columns.zones import local_days, today_at
 from projections.facts.encoding import DAY
 from projections.facts.reading import Cut
 from projections.facts.relief import LONGEST_SERIES
 from projections.facts.tables import course_facts, follow_up_facts, infusion_facts, patient_facts
-from projections.metrics.calendar import ClinicCalendar, Period, local_date
+from projections.metrics.calendar import ClinicCalendar, Period
 from projections.metrics.intervals import Span
 
 
@@ -84,8 +84,7 @@ class OutcomeColumns:
     @cached_property
     def end_of_series(self) -> Ints:
         """See `projections.columns.courses.end_of_series`."""
-        here_today = self.today[self.given.clinic]
-        return end_of_series(self.facts, self.given, self.courses, here_today, self.at)
+        return end_of_series(self.facts, self.given, self.courses, self.today[self.given.clinic])
 
     # --- local days --------------------------------------------------------------------------------
 
@@ -101,24 +100,22 @@ class OutcomeColumns:
     @cached_property
     def today(self) -> Array:
         """By code of a clinic, as_of's local day."""
-        today = self.facts.codes("clinic").column(self.as_of_us // DAY + UNIX_DAY)
-        for name, calendar in self.known.items():
-            code = self.facts.codes("clinic").of(name)
-            today[code] = local_date(calendar.timezone, self.as_of_us).toordinal()
-        return today
+        return today_at(self.facts, self.known, self.as_of_us)
 
     # --- which infusions ---------------------------------------------------------------------------
 
     @cached_property
     def first(self) -> Reliefs:
         """One per patient: the first infusion of a course in the period, the earliest if there are several."""
-        firsts = self._firsts_of_courses
-        return self.reliefs.where(firsts[begins(self.given.patient[self.here[firsts]])])
+        return self._earliest(self._firsts_of_courses)
 
     def first_at(self, clinic: int) -> Reliefs:
         """The same for one clinic by itself, by its code."""
         firsts = self._firsts_of_courses
-        firsts = firsts[self.given.clinic[self.here[firsts]] == clinic]
+        return self._earliest(firsts[self.given.clinic[self.here[firsts]] == clinic])
+
+    def _earliest(self, firsts: Ints) -> Reliefs:
+        """Of these infusions of the period, each patient's first."""
         return self.reliefs.where(firsts[begins(self.given.patient[self.here[firsts]])])
 
     @cached_property

@@ -13,7 +13,7 @@ from projections.columns.codes import Ints
 from projections.columns.snapshot import Array
 from projections.columns.store import Facts
 from projections.facts.encoding import DAY, HOUR, MINUTE, moment
-from projections.metrics.calendar import BIN, ClinicCalendar, zone
+from projections.metrics.calendar import BIN, ClinicCalendar, local_date, zone
 
 UNIX_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 WEEK_BINS = 7 * 96
@@ -117,6 +117,14 @@ def local_days(facts: Facts, known: Mapping[str, ClinicCalendar], clinic: Array,
     for mine, local in clocks(facts, known, clinic, us):
         days[mine] = local.day(us[mine])
     return days + UNIX_DAY
+
+
+def today_at(facts: Facts, known: Mapping[str, ClinicCalendar], us: int) -> Ints:
+    """By code of a clinic, the ordinal of the day that its clock shows at this moment; UTC's where it is not known."""
+    today = facts.codes("clinic").column(us // DAY + UNIX_DAY)
+    for name, calendar in known.items():
+        today[facts.codes("clinic").of(name)] = local_date(calendar.timezone, us).toordinal()
+    return today
 
 
 @lru_cache(maxsize=1024)
