@@ -6,7 +6,7 @@ The API's resources and the pages share this, so that both open the same figure 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from api.http.context import principal, wired
 from api.http.problems import Problem
 from api.http.questions import Question
 from projections import boosters, outcomes, referral_funnel, room_board, safety, side_by_side, utilization
+from projections.metrics.calendar import Period
 from projections.metrics.figures import Figure, Spread
 from projections.metrics.lazy import Later
 
@@ -48,12 +49,10 @@ def ask(name: str, asked: Question) -> msgspec.Struct:
         return _reported(name, connection, asked)
 
 
-def compare(asked: Question) -> side_by_side.SideBySide:
-    """Figures of several dashboards for each clinic by itself."""
+def compare(asked: Question, periods: Sequence[Period]) -> tuple[side_by_side.SideBySide, ...]:
+    """Figures of several dashboards for each clinic by itself, over these periods."""
     with wired().read_side.database.reads.connect() as connection:
-        return side_by_side.report(
-            connection, asked.clinics, asked.period, as_of=asked.as_of, known_at=asked.known_at
-        )
+        return side_by_side.report(connection, asked.clinics, periods, as_of=asked.as_of, known_at=asked.known_at)
 
 
 def _reported(name: str, connection: Connection, asked: Question) -> msgspec.Struct:

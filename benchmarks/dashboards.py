@@ -52,13 +52,27 @@ ROWS: dict[str, Sequence[Table]] = {
     "outcomes": (t.infusion_facts, t.score_facts, t.follow_up_facts, t.course_facts),
     "safety": (t.safety_facts,),
     "funnel": (t.patient_facts, t.course_facts, t.infusion_facts),
-    "side by side": (t.infusion_facts, t.score_facts, t.follow_up_facts, t.safety_facts),
+    "side by side": (
+        t.visit_facts, t.appointment_facts, t.infusion_facts, t.score_facts, t.follow_up_facts, t.safety_facts,
+    ),
     "boosters": (t.infusion_facts, t.score_facts, t.course_facts, t.appointment_facts),
 }
 Report = Callable[..., msgspec.Struct]
+
+
+def _side_by_side(
+    conn: Connection, clinics: Sequence[str], period: Period, *, as_of: datetime
+) -> side_by_side.SideBySide:
+    """Every figure of every clinic by itself, and of all together."""
+    (found,) = side_by_side.report(conn, clinics, [period], as_of=as_of)
+    for figures in (found.together, *found.by_clinic.values()):
+        dict(figures)
+    return found
+
+
 REPORTS: dict[str, Report] = {
     "utilization": utilization.report, "outcomes": outcomes.report, "safety": safety.report,
-    "funnel": referral_funnel.report, "side by side": side_by_side.report,
+    "funnel": referral_funnel.report, "side by side": _side_by_side,
 }
 NOW: dict[str, Report] = {"boosters": boosters.report, "operations": room_board.report}
 """Those as of a moment, without a period."""
@@ -160,7 +174,7 @@ def run(ground: Ground, rounds: int, quick: bool) -> Part:
             "The facts are held as columns by each process and followed by position before each answer. The first "
             "answer of a process reads them all. That one is outside the bars: its time and what the process holds "
             "afterwards are given as lines of their own, measured in a new process.",
-            "Side by side: what the Clinics page has of other dashboards than utilization, for each clinic by itself.",
+            "Side by side: what the Clinics page compares, of each clinic by itself and of all together.",
             "PostgreSQL's tables are vacuumed after they are built, as autovacuum would do in the minutes that follow.",
             "The booster list and the room board (operations) are as of a moment: they have no period. The board is "
             "computed row by row from what is open then, five minutes after the last drug start; it has no floor.",

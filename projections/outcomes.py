@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from projections.columns.asked import asked
 from projections.columns.curves import curves
+from projections.columns.follow_up import FollowUp
 from projections.columns.funnel import referrals
 from projections.columns.outcome_figures import ReliefFigures
 from projections.columns.outcomes import OutcomeColumns
@@ -94,7 +95,7 @@ def report(
         breakdowns=relief.breakdowns(), onset=relief.onset(), infusions_to_relief=relief.infusions_to_relief(),
         waterfall=relief.waterfall(), pain_over_time=relief.pain_course(), durations=curves(found),
         dose_response=relief.dose_response(), score_changes=path.score_changes(),
-        follow_up_answered=path.follow_up(), path=_path(path), infusions_per_90_days=path.per_90_days(),
+        follow_up_answered=FollowUp(*question).answered(), path=_path(path), infusions_per_90_days=path.per_90_days(),
         funnel=referrals(*question).funnel(), booster_gaps=path.booster_gaps(),
     )  # fmt: skip
 

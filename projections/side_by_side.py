@@ -1,63 +1,129 @@
-"""How do clinics compare? Three figures of other dashboards, for each clinic by itself and for all together.
+"""How do clinics compare, and how did one week go against another? Figures of several dashboards over some periods.
 
-Each equals the figure of its own dashboard asked for that clinic alone (the tests hold them together); here the facts
-of all clinics are loaded once.
+Each figure equals that of its own dashboard asked for the same clinics (the tests hold them together). It is computed
+when it is looked at, from facts loaded once for all the clinics: a page that shows a few of them pays for those alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 
 import msgspec
 from sqlalchemy import Connection
 
-from projections.columns.asked import asked
+from projections.columns.asked import Asked, asked
+from projections.columns.attendance import Attendance
+from projections.columns.bookings import load_slots, with_consultations
+from projections.columns.follow_up import FollowUp
 from projections.columns.outcome_figures import ReliefFigures
 from projections.columns.outcomes import OutcomeColumns
-from projections.columns.path import PathFigures
+from projections.columns.rooms import RoomTime
 from projections.columns.safety import SafetyFacts
 from projections.columns.safety_figures import SafetyFigures
+from projections.columns.visits import load_visits
+from projections.metrics.attendance import AttendanceShares, AttendanceTally
 from projections.metrics.calendar import Period
-from projections.metrics.figures import Figure
+from projections.metrics.figures import Figure, Spread
+from projections.metrics.lazy import Lazily
 from projections.metrics.relief import MODERATE
+from projections.metrics.rooms import RoomShares, RoomTotals
 
-
-class Care(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether patients get relief, what harm they feel, and how many are asked and answer."""
-
-    any_side_effect: Figure
-    responders_first_30: Figure
-    follow_up_answered: Figure
+Figures = Mapping[str, Figure | Spread]
+"""By metric, those of `FIGURES`."""
 
 
 class SideBySide(msgspec.Struct, frozen=True, kw_only=True):
-    """All clinics together, and each by its id."""
+    """One period: all clinics together, and each by its id."""
 
-    together: Care
-    by_clinic: Mapping[str, Care]
+    period: Period
+    together: Figures
+    by_clinic: Mapping[str, Figures]
 
 
 def report(
-    conn: Connection, clinics: Collection[str], period: Period, *, as_of: datetime, known_at: int | None = None
-) -> SideBySide:
-    """Each clinic by itself, and all together."""
-    question = asked(conn, clinics, period, as_of, known_at)
-    found = OutcomeColumns(*question)
-    relief, path = ReliefFigures(found), PathFigures(found)
-    harm = SafetyFigures(question.facts, SafetyFacts(*question))
+    conn: Connection, clinics: Collection[str], periods: Sequence[Period], *, as_of: datetime,
+    known_at: int | None = None,
+) -> tuple[SideBySide, ...]:  # fmt: skip
+    """One for each period, at the same moment."""
+    question = asked(conn, clinics, periods[0], as_of, known_at)
+    return tuple(_during(question.during(period)) for period in periods)
 
-    def of(clinic: str) -> Care:
-        code = question.facts.codes("clinic").of(clinic)
-        return Care(
-            any_side_effect=harm.share_at(code), follow_up_answered=path.follow_up(code),
-            responders_first_30=relief.responders("responders_first_30", MODERATE, found.first_at(code)),
-        )
+
+def _during(question: Asked) -> SideBySide:
+    care = _Care(question)
+
+    def of(clinic: str) -> Figures:
+        return Lazily(FIGURES, lambda name: FIGURES[name](care, clinic))
 
     return SideBySide(
-        together=Care(
-            any_side_effect=harm.share(harm.episodes), follow_up_answered=path.follow_up(),
-            responders_first_30=relief.responders("responders_first_30", MODERATE, found.first),
-        ),
-        by_clinic={clinic: of(clinic) for clinic in question.known},
+        period=question.period, together=Lazily(FIGURES, lambda name: FIGURES[name](care, None)),
+        by_clinic=Lazily(question.known, of),
     )
+
+
+class _Care:
+    """What the figures of one period rest on; each part is loaded for the first figure that needs it."""
+
+    def __init__(self, question: Asked) -> None:
+        self._question = question
+        self._number = {clinic: number for number, clinic in enumerate(question.known)}
+
+    @cached_property
+    def _used(self) -> tuple[list[RoomTotals], list[AttendanceTally]]:
+        facts, known, period, span, at = self._question
+        visits = load_visits(facts, known, span, at)
+        slots = with_consultations(facts, load_slots(facts, known, span, at), known, span, at)
+        rooms = RoomTime(facts, known, period, visits, slots, at.as_of_us)
+        return rooms.totals(), Attendance(facts, rooms, visits, slots, at.as_of_us).tallies()
+
+    def rooms(self, clinic: str | None) -> RoomShares:
+        totals = self._used[0]
+        return RoomShares(totals if clinic is None else [totals[self._number[clinic]]])
+
+    def attendance(self, clinic: str | None) -> AttendanceShares:
+        tallies = self._used[1]
+        return AttendanceShares(tallies if clinic is None else [tallies[self._number[clinic]]])
+
+    @cached_property
+    def _harm(self) -> SafetyFigures:
+        return SafetyFigures(self._question.facts, SafetyFacts(*self._question))
+
+    @cached_property
+    def _relief(self) -> tuple[OutcomeColumns, ReliefFigures]:
+        found = OutcomeColumns(*self._question)
+        return found, ReliefFigures(found)
+
+    @cached_property
+    def _follow_up(self) -> FollowUp:
+        return FollowUp(*self._question)
+
+    def _code(self, clinic: str) -> int:
+        return self._question.facts.codes("clinic").of(clinic)
+
+    def any_side_effect(self, clinic: str | None) -> Figure:
+        return self._harm.share(self._harm.episodes) if clinic is None else self._harm.share_at(self._code(clinic))
+
+    def responders(self, clinic: str | None) -> Figure:
+        found, relief = self._relief
+        first = found.first if clinic is None else found.first_at(self._code(clinic))
+        return relief.responders("responders_first_30", MODERATE, first)
+
+    def follow_up(self, clinic: str | None) -> Figure:
+        return self._follow_up.answered(None if clinic is None else self._code(clinic))
+
+
+FIGURES: Mapping[str, Callable[[_Care, str | None], Figure | Spread]] = {
+    "actual_utilization": lambda care, clinic: care.rooms(clinic).actual_utilization(),
+    "scheduled_utilization": lambda care, clinic: care.rooms(clinic).scheduled_utilization(),
+    "overtime_minutes": lambda care, clinic: care.rooms(clinic).overtime_minutes(),
+    "no_show_rate": lambda care, clinic: care.attendance(clinic).no_show_rate(),
+    "on_time": lambda care, clinic: care.attendance(clinic).on_time(),
+    "wait": lambda care, clinic: care.attendance(clinic).wait(),
+    "lead_time": lambda care, clinic: care.attendance(clinic).lead_time(),
+    "side_effect_share": _Care.any_side_effect,
+    "responders_first_30": _Care.responders,
+    "follow_up_answered": _Care.follow_up,
+}
+"""By metric: of the clinics asked for together (None), or of one by its id."""

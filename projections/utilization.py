@@ -57,13 +57,15 @@ def report(
     visits = load_visits(facts, known, span, cut)
     slots = with_consultations(facts, load_slots(facts, known, span, cut), known, span, cut)
     time = RoomTime(facts, known, period, visits, slots, cut.as_of_us)
-    rooms, attendance = time.tallies(), Attendance(facts, time, visits, slots, cut.as_of_us).tallies()
+    came = Attendance(facts, time, visits, slots, cut.as_of_us)
+    rooms, attendance, refills = time.tallies(), came.tallies(), came.refills()
     place = {clinic: number for number, clinic in enumerate(known)}
 
     def of_clinic(clinic: str) -> Utilization:
         number = place[clinic]
         return Utilization(
-            rooms=room_figures([rooms[number]]), attendance=attendance_figures([attendance[number]])
+            rooms=room_figures([rooms[number]]),
+            attendance=attendance_figures([attendance[number]], [refills[number]]),
         )
 
     @cache
@@ -75,7 +77,7 @@ def report(
 
     return UtilizationReport(
         period=period, as_of=as_of, known_at=known_at, clinics=tuple(known),
-        together=Utilization(rooms=room_figures(rooms), attendance=attendance_figures(attendance)),
+        together=Utilization(rooms=room_figures(rooms), attendance=attendance_figures(attendance, refills)),
         by_clinic=Lazily(known, of_clinic), third_next_available=Lazily(known, third_next),
         visits=len(visits), bookings=len(slots),
     )  # fmt: skip

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
-from typing import cast
 
 import msgspec
 from flask import Blueprint, Response
 
 from api.http.questions import Question
-from api.reports import ask, compare
+from api.reports import compare
 from api.web.address import ClinicName, View, view
 from api.web.deltas import Delta, delta
 from api.web.figures import Shown, shown
 from api.web.page import render
 from api.web.tables import Cell, Column, Table, cell, figure_cell, figure_table
-from api.web.utilization import figures_of
 from api.web.wording import period
 from projections.metrics.calendar import Period
 from projections.metrics.definitions import current
-from projections.side_by_side import Care
-from projections.utilization import UtilizationReport
+from projections.side_by_side import Figures, SideBySide
 
 blueprint = Blueprint("web_clinics", __name__)
 
 WEEK = (
     "actual_utilization", "no_show_rate", "on_time", "wait", "scheduled_utilization", "overtime_minutes",
-    "side_effect_share", "follow_up_answered",
+    "responders_first_30", "side_effect_share", "follow_up_answered",
 )  # fmt: skip
 SIDE_BY_SIDE = (
     "actual_utilization", "scheduled_utilization", "no_show_rate", "on_time", "wait", "lead_time",
     "responders_first_30", "side_effect_share", "follow_up_answered",
 )  # fmt: skip
+
+
+OPENS = {
+    **{name: ("utilization", f"together.rooms.{name}") for name in (
+        "actual_utilization", "scheduled_utilization", "overtime_minutes")},
+    **{name: ("utilization", f"together.attendance.{name}") for name in (
+        "no_show_rate", "on_time", "wait", "lead_time")},
+    "side_effect_share": ("safety", "any_side_effect"),
+    "responders_first_30": ("outcomes", "responders.first_30"),
+    "follow_up_answered": ("outcomes", "follow_up_answered"),
+}  # fmt: skip
+"""By metric the dashboard whose rows it opens into, and its path there."""
 
 
 class Compared(msgspec.Struct, frozen=True):
@@ -47,13 +57,15 @@ def show() -> Response:
     """The week and the comparison."""
     asked = view()
     last, before = weeks(asked)
-    compared = _compared(last, before)
-    table = side_by_side(asked)
-    to_check = figure_table("last-week", f"Last week, {_span(last)}", [one.now for one in compared])
+    now, then, whole = compare(asked.question, [one.question.period for one in (last, before, asked)])
+    figures, earlier = _figures(now.together, last, WEEK), _figures(then.together, before, WEEK)
+    compared = [Compared(figures[name], delta(figures[name], earlier[name])) for name in WEEK]
+    table = side_by_side(asked, whole)
+    to_check = figure_table("last-week", f"Last week, {_span(last)}", figures.values())
     return render(
         "clinics.html", title="Clinics", active="web_clinics.show", view=asked,
         lede="The last complete week against the one before, and all clinics side by side by one definition.",
-        tables=[table, to_check], figures=[one.now for one in compared], compared=compared, week=_span(last),
+        tables=[table, to_check], figures=list(figures.values()), compared=compared, week=_span(last),
         week_before=_span(before), ends=last.question.period.last, span=_span(asked),
     )
 
@@ -75,40 +87,21 @@ def _during(asked: View, span: Period) -> View:
     return replace(asked, question=replace(asked.question, period=span))
 
 
-def _compared(last: View, before: View) -> list[Compared]:
-    now, then = week_figures(last), week_figures(before)
-    return [Compared(now[name], delta(now[name], then[name])) for name in WEEK]
+def _figures(found: Figures, asked: View, names: Iterable[str]) -> dict[str, Shown]:
+    """Those of these names, each opening into the rows that its own dashboard shows for the same question."""
+    rows = {dashboard: asked.rows(dashboard) for dashboard, _ in OPENS.values()}
+    return {name: shown(found[name], OPENS[name][1], rows[OPENS[name][0]]) for name in names}
 
 
-def week_figures(asked: View) -> dict[str, Shown]:
-    """The figures of this page for the clinics asked for together."""
-    report = cast(UtilizationReport, ask("utilization", asked.question))
-    return {**figures_of(report, asked.rows("utilization")), **_care(compare(asked.question).together, asked)}
-
-
-def _care(care: Care, asked: View) -> dict[str, Shown]:
-    """The figures that other dashboards are about, by the very same definitions."""
-    harm, help_ = asked.rows("safety"), asked.rows("outcomes")
-    return {
-        "side_effect_share": shown(care.any_side_effect, "any_side_effect", harm),
-        "responders_first_30": shown(care.responders_first_30, "responders.first_30", help_),
-        "follow_up_answered": shown(care.follow_up_answered, "follow_up_answered", help_),
-    }
-
-
-def side_by_side(asked: View) -> Table:
+def side_by_side(asked: View, compared: SideBySide) -> Table:
     """A row for each clinic, a column for each figure; each cell opens into its rows."""
-    report = cast(UtilizationReport, ask("utilization", asked.question))
-    rows, care = asked.rows("utilization"), compare(asked.question).by_clinic
     columns = [Column("clinic", "Clinic", sorts=True)]
     columns += [
         Column(name, current(name).title, numeric=True, definition=current(name), sorts=True) for name in SIDE_BY_SIDE
     ]
     lines = [
-        _line(one, {
-            **figures_of(report, rows, f"by_clinic.{one.id}", SIDE_BY_SIDE), **_care(care[one.id], _at(asked, one))
-        })
-        for one in asked.clinics if one.id in report.by_clinic
+        _line(one, _figures(compared.by_clinic[one.id], _at(asked, one), SIDE_BY_SIDE))
+        for one in asked.clinics if one.id in compared.by_clinic
     ]  # fmt: skip
     return Table(name="clinics", title="Side by side", columns=tuple(columns), rows=tuple(lines),
                  empty="There is no clinic to show yet.")

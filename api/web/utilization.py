@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import cast
 
 from flask import Blueprint, Response
@@ -15,7 +14,7 @@ from api.web.page import render
 from api.web.tables import Cell, Column, Table, cell, figure_table
 from api.web.wording import words
 from projections.metrics.definitions import current
-from projections.utilization import UtilizationReport
+from projections.utilization import Utilization, UtilizationReport
 
 blueprint = Blueprint("web_utilization", __name__)
 
@@ -28,19 +27,14 @@ PUNCTUALITY = ("on_time", "wait", "drug_start_delay")
 TITLES = {"late_cancellation_rate": "Late cancellations", "refill": "Freed time refilled"}
 
 
-def figures_of(
-    report: UtilizationReport, rows: Rows, at: str = "together", only: Collection[str] | None = None
-) -> dict[str, Shown]:
-    """The report's single figures by name: of all clinics together, or of the one at `by_clinic.<id>`."""
-    whole = report.together if at == "together" else report.by_clinic[at.partition(".")[2]]
+def _figures(together: Utilization, rows: Rows) -> dict[str, Shown]:
+    """The report's single figures by name."""
     named = [
-        *((f"rooms.{name}", getattr(whole.rooms, name)) for name in ROOMS if only is None or name in only),
-        *((f"attendance.{name}", getattr(whole.attendance, name)) for name in (*ATTENDANCE, *PUNCTUALITY)
-          if only is None or name in only),
+        *((name, f"rooms.{name}", getattr(together.rooms, name)) for name in ROOMS),
+        *((name, f"attendance.{name}", getattr(together.attendance, name)) for name in (*ATTENDANCE, *PUNCTUALITY)),
     ]  # fmt: skip
     return {
-        path.partition(".")[2]: shown(figure, f"{at}.{path}", rows, TITLES.get(path.partition(".")[2], ""))
-        for path, figure in named
+        name: shown(figure, f"together.{path}", rows, TITLES.get(name, "")) for name, path, figure in named
     }
 
 
@@ -50,7 +44,7 @@ def show() -> Response:
     asked = view()
     report = cast(UtilizationReport, ask("utilization", asked.question))
     rows = asked.rows("utilization")
-    together = figures_of(report, rows)
+    together = _figures(report.together, rows)
     pictures = [charts.time_of_day(report.together.rooms), charts.week(report.together.rooms),
                 charts.days(report.together.rooms), charts.phases(report.together.rooms)]
     third = _third_next(report, asked, rows)

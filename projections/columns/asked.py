@@ -25,6 +25,10 @@ class Asked(NamedTuple):
     span: Span
     at: Cut
 
+    def during(self, period: Period) -> Asked:
+        """The same of another period."""
+        return self._replace(period=period, span=widest(self.known.values(), period))
+
 
 def asked(
     conn: Connection, clinics: Collection[str], period: Period, as_of: datetime, known_at: int | None

@@ -18,14 +18,14 @@ from projections.columns.store import Facts
 from projections.columns.visits import Visits
 from projections.columns.zones import summed
 from projections.facts.encoding import DAY, HOUR, MINUTE
-from projections.metrics.attendance import ON_TIME, REFILLABLE, AttendanceTally
+from projections.metrics.attendance import ON_TIME, REFILLABLE, AttendanceTally, RefillTally
 from projections.metrics.calendar import ClinicCalendar, Period, period_span
 from projections.metrics.figures import FactIds, Measured
 from projections.metrics.visits import INFUSION_KINDS
 
 
 class Attendance:
-    """What the tallies rest on; `tallies` makes them, in the clinics' order."""
+    """What the tallies rest on; `tallies` and `refills` make them, in the clinics' order."""
 
     def __init__(self, facts: Facts, rooms: RoomTime, visits: Visits, slots: Slots, as_of_us: int) -> None:
         self._facts, self._rooms, self._visits, self._as_of_us = facts, rooms, visits, as_of_us
@@ -44,7 +44,6 @@ class Attendance:
         if not found:
             return []
         self._add_outcomes(found)
-        self._add_refill(found)
         self._add_punctuality(found)
         self._add_results(found)
         return found
@@ -74,9 +73,13 @@ class Attendance:
             [0, 1, 2, 3, 4, 5], 6,
         )  # fmt: skip
 
-    def _add_refill(self, found: Sequence[AttendanceTally]) -> None:
-        """Room time given up two hours ahead or more, and how much of it was booked again and attended."""
-        slots = self._slots
+    # --- freed rooms -------------------------------------------------------------------------------
+
+    def refills(self) -> list[RefillTally]:
+        """One per clinic."""
+        slots, found = self._slots, [RefillTally() for _ in self._rooms.clinics]
+        if not found:
+            return []
         freed = np.flatnonzero((slots.left_us != NONE) & (slots.starts_us - slots.left_us >= REFILLABLE))
         keys = self._rooms.axis.keys(self._slot_clinic, slots.room)
         axis = self._rooms.axis_of([keys])
@@ -101,6 +104,7 @@ class Attendance:
         slot = np.unique(slot)
         for number, tally in enumerate(found):
             tally.freed = FactIds("a", slots.fact[slot[self._slot_clinic[slot] == number]])
+        return found
 
     # --- visits ------------------------------------------------------------------------------------
 

@@ -10,33 +10,49 @@ import numpy as np
 
 from projections.columns.codes import Ints
 from projections.columns.spans import NOTHING, Spans, difference, intersection, union
-from projections.columns.zones import UNIX_DAY, clock
+from projections.columns.zones import UNIX_DAY, Clock, clock
 from projections.facts.encoding import DAY, MINUTE, SECOND
-from projections.metrics.calendar import ClinicCalendar, Closure, Hours, Period, ProtocolMinutes, Room
+from projections.metrics.calendar import ClinicCalendar, Closure, Hours, LocalSpan, Period, ProtocolMinutes, Room
 
 
-def open_spans(calendar: ClinicCalendar, period: Period, *, prime: bool = False) -> Spans:
+def open_spans(calendar: ClinicCalendar, period: Period) -> Spans:
     """`ClinicCalendar.open_spans`, as arrays."""
-    spans = _weekly(calendar.timezone, calendar.hours, period, prime)
+    return open_and_prime(calendar, period)[0]
+
+
+def open_and_prime(calendar: ClinicCalendar, period: Period) -> tuple[Spans, Spans]:
+    """The same, and of prime time."""
+    both = _weekly(calendar.timezone, calendar.hours, period)
     whole = [one for one in calendar.closures if one.room is None]
-    return difference(spans, _together(whole)) if whole else spans
+    if not whole:
+        return both
+    closed = _together(whole)
+    return difference(both[0], closed), difference(both[1], closed)
 
 
 @lru_cache(maxsize=1024)
-def _weekly(timezone: str, hours: tuple[Hours, ...], period: Period, prime: bool) -> Spans:
-    """Opening by the hours in force on each day: calendar arithmetic alone, the same for ever."""
+def _weekly(timezone: str, hours: tuple[Hours, ...], period: Period) -> tuple[Spans, Spans]:
+    """Opening and prime time by the hours in force on each day: calendar arithmetic alone, the same for ever."""
     hours = tuple(sorted(hours, key=lambda one: (one.effective_from, one.at_us)))
     days = np.arange(period.first.toordinal(), period.last.toordinal() + 1)
     in_force = np.searchsorted([one.effective_from.toordinal() for one in hours], days, side="right") - 1
+    own = [days[in_force == number] - UNIX_DAY for number in range(len(hours))]
+    local = clock(timezone, int(days[0] - UNIX_DAY) * DAY, int(days[-1] - UNIX_DAY) * DAY)
+    return (
+        _of_weeks(local, [(mine, one.hours) for mine, one in zip(own, hours, strict=True)]),
+        _of_weeks(local, [(mine, one.prime) for mine, one in zip(own, hours, strict=True)]),
+    )
+
+
+def _of_weeks(local: Clock, parts: Sequence[tuple[Ints, Sequence[LocalSpan]]]) -> Spans:
+    """The hours of each part's days."""
     opens, closes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for number, one in enumerate(hours):
-        mine = days[in_force == number] - UNIX_DAY
+    for mine, week in parts:
         weekday = (mine + 3) % 7 + 1
-        for each in one.prime if prime else one.hours:
+        for each in week:
             day = mine[weekday == each.weekday] * DAY
             opens.append(day + _of_day(each.opens))
             closes.append(day + _of_day(each.closes) + (0 if each.closes > each.opens else DAY))
-    local = clock(timezone, int(days[0] - UNIX_DAY) * DAY, int(days[-1] - UNIX_DAY) * DAY)
     spans = union(Spans(local.instant(np.concatenate(opens)), local.instant(np.concatenate(closes))))
     for side in spans:
         side.flags.writeable = False

@@ -20,7 +20,7 @@ from projections.columns.zones import local_days, today_at
 from projections.facts.encoding import DAY
 from projections.facts.reading import Cut
 from projections.facts.relief import LONGEST_SERIES
-from projections.facts.tables import course_facts, follow_up_facts, infusion_facts, patient_facts
+from projections.facts.tables import course_facts, infusion_facts, patient_facts
 from projections.metrics.calendar import ClinicCalendar, Period
 from projections.metrics.intervals import Span
 
@@ -43,9 +43,7 @@ class OutcomeColumns:
         self.here: Ints = np.flatnonzero(self.within.has(self.given.clinic, self.given.started_us))
         """Places of the period's infusions."""
         self._patients = patients
-        self.prompts = self._prompts_due()
-        asked = self.prompts["patient"]
-        self.scores: Rows = scores_of(facts, self.survivor, np.concatenate((patients, asked[asked >= 0])), at)
+        self.scores: Rows = scores_of(facts, self.survivor, patients, at)
         self.pain = pain_now(facts, self.scores, self.survivor)
         self.reliefs: Reliefs = reliefs(self.given, self.here, self.pain, at.as_of_us)
 
@@ -66,13 +64,6 @@ class OutcomeColumns:
             (until >= self.period.first.toordinal()) & (until <= self.period.last.toordinal())
         )
         return cut(rows.where(self.clinics[rows["clinic"]] & (now | planned)), self.at)
-
-    def _prompts_due(self) -> Rows:
-        """Every step of the prompts due around the period here."""
-        table = self.facts.of(follow_up_facts)
-        due = cut(table.near("due_us", *self.span), self.at)
-        due = due.where(self.clinics[due["clinic"]])
-        return whole(table, "follow_up", members(due["follow_up"], len(self.facts.codes("follow_up"))), self.at)
 
     @cached_property
     def courses(self) -> Courses:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from projections.columns.bookings import folded
-from projections.columns.codes import NONE, Bools, Ints
+from projections.columns.codes import NONE, Ints
 from projections.columns.courses import Courses
-from projections.columns.groups import compact, distinct, first, is_word, members, pick, whole
+from projections.columns.groups import distinct, is_word, members, whole
 from projections.columns.outcomes import OutcomeColumns
 from projections.columns.patients import everyone_of
 from projections.columns.relief import Scored, left_out
@@ -33,8 +31,6 @@ from projections.metrics.figures import (
 )
 from projections.metrics.lazy import Later
 from projections.metrics.path import (
-    ANSWERS_FROM,
-    ANSWERS_UNTIL,
     CHANGE_DAYS,
     CHANGING,
     GATE_PENDING,
@@ -43,17 +39,6 @@ from projections.metrics.path import (
 )
 
 EXCUSES = ("medical_hold", "clinic_cancelled")
-_NOT_ANSWERED = ("", "superseded", "pending")
-
-
-class _Due(NamedTuple):
-    """Prompts due in the period."""
-
-    fact: Array
-    clinic: Array
-    answered: Array
-    reasons: Array
-    """Why it does not count (0: it does), as in `_NOT_ANSWERED`."""
 
 
 class PathFigures:
@@ -255,62 +240,6 @@ class PathFigures:
         last = np.full(len(groups), -1, dtype=np.int64)
         last[given.group] = np.arange(len(given))
         return last[groups]
-
-    # --- follow-up ---------------------------------------------------------------------------------
-
-    def follow_up(self, clinic: int | None = None) -> Figure:
-        """Prompts due in the period, answered or not; of one clinic by its code."""
-        due = self._due
-        mine = np.ones(len(due.fact), dtype=bool) if clinic is None else due.clinic == clinic
-        return proportion(
-            "follow_up_answered", FactIds("f", due.fact[mine & due.answered]),
-            FactIds("f", due.fact[mine & (due.reasons == 0)]), left_out(due.reasons[mine], _NOT_ANSWERED),
-        )  # fmt: skip
-
-    @cached_property
-    def _due(self) -> _Due:
-        """Answered is a prompt by a score of one of its instruments, while it was open."""
-        facts, rows = self._facts, self._found.prompts
-        _, group = compact(rows["follow_up"], len(facts.codes("follow_up")) + 1)
-        count = int(group.max(initial=-1)) + 1
-        due = first(group, is_word(facts, rows["kind"], "due"), count)
-        over = pick(rows["at_us"], first(group, is_word(facts, rows["kind"], "superseded"), count))
-        due_us, clinic = pick(rows["due_us"], due), pick(rows["clinic"], due, -1)
-        chosen = np.flatnonzero(
-            (due >= 0) & (due_us <= self._found.as_of_us) & self._found.within.has(clinic, due_us)
-        )
-        due, due_us, over = due[chosen], due_us[chosen], over[chosen]
-        until = due_us + ANSWERS_UNTIL
-        answered = self._answered(
-            self._found.survivor[rows["patient"][due]], rows["instruments"][due],
-            np.maximum(due_us - ANSWERS_FROM, rows["at_us"][due]),
-            np.where(over == NONE, until, np.minimum(until, over)),
-        )
-        reasons = np.select([answered, over != NONE, self._found.as_of_us < until], [0, 1, 2], 0)
-        return _Due(rows["position"][due], clinic[chosen], answered, reasons)
-
-    def _answered(self, patient: Array, instruments: Array, low: Array, high: Array) -> Array:
-        """Whether a score of an instrument asked lies in [low, high)."""
-        facts, scores = self._facts, self._found.scores
-        words = facts.codes("word")
-        by_kind = np.full(len(words) + 1, -1)
-        for kind, name in (("pain", "nrs"), ("relief", "relief_percent")):
-            if (code := words.of(kind)) >= 0:
-                by_kind[code] = words.of(name)
-        asked_as = by_kind[scores["kind"]]
-        asked_as = np.where(asked_as < 0, scores["instrument"], asked_as)
-        wanted: dict[int, Bools] = {}
-        for code in distinct(instruments):
-            for name in msgspec.json.decode(words.name(code), type=list[str]):
-                lists = wanted.setdefault(words.of(name), np.zeros(len(words) + 1, dtype=bool))
-                lists[code] = True
-        answered = np.zeros(len(patient), dtype=bool)
-        for asked, lists in wanted.items():
-            own = scores.where(asked_as == asked)
-            times = Scored(own, self._found.survivor).timeline
-            mine = np.flatnonzero(lists[instruments] & ~answered)
-            answered[mine[times.any_in(patient[mine], low[mine], high[mine])]] = True
-        return answered
 
     # --- boosters and how often --------------------------------------------------------------------
 

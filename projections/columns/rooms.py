@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
+import msgspec
 import numpy as np
 
 from projections.columns.axis import RoomAxis
 from projections.columns.bookings import Slots
 from projections.columns.codes import NONE, Bools, Ints
-from projections.columns.opening import Protocols, open_spans
+from projections.columns.opening import Protocols, open_and_prime, open_spans
 from projections.columns.snapshot import Array
 from projections.columns.spans import Spans, clipped, common, intersection, union
 from projections.columns.store import Facts
@@ -22,7 +24,7 @@ from projections.metrics.calendar import BINS, ClinicCalendar, Period, period_sp
 from projections.metrics.figures import FactIds, Measured
 from projections.metrics.intervals import Span
 from projections.metrics.occupied import PHASES, closing
-from projections.metrics.rooms import IDLE, DayTally, RoomTally
+from projections.metrics.rooms import IDLE, DayTally, RoomTally, RoomTotals
 
 _PREPARING, _INFUSING, _PAUSED, _RECOVERING, _WAITING, _CLEANING = range(len(PHASES))
 _PHASE_OF_RUN = np.array([_INFUSING, _INFUSING, _PAUSED, _RECOVERING])
@@ -43,7 +45,7 @@ class Clinic:
 
 
 class RoomTime:
-    """What the tallies rest on; `tallies` makes them, in the clinics' order."""
+    """What the tallies rest on; `totals` and `tallies` make them, in the clinics' order."""
 
     def __init__(
         self, facts: Facts, known: Mapping[str, ClinicCalendar], period: Period, visits: Visits, slots: Slots,
@@ -65,7 +67,7 @@ class RoomTime:
         local = clock(calendar.timezone, *span)
         return Clinic(
             number, calendar, local, span, (span[0], max(span[0], min(span[1], self._as_of_us))),
-            open_spans(calendar, wider), open_spans(calendar, wider, prime=True),
+            *open_and_prime(calendar, wider),
         )  # fmt: skip
 
     def number_of(self, clinics: Array) -> Ints:
@@ -142,40 +144,65 @@ class RoomTime:
 
     # --- tallies -----------------------------------------------------------------------------------
 
-    def tallies(self) -> list[RoomTally]:
+    @cached_property
+    def _open(self) -> Spans:
+        """When rooms are open within the period."""
+        return self.axis.opening([clipped(one.opening, *one.span) for one in self.clinics])
+
+    @cached_property
+    def _open_so_far(self) -> Spans:
+        return self._before_now(self._open)
+
+    @cached_property
+    def _booked_open(self) -> Spans:
+        return intersection(union(self._taken), self._open)
+
+    @cached_property
+    def _touches(self) -> Bools:
+        """Which stays have a part in what has passed of the period."""
+        low, passed = self._within(self._visit)
+        found: Bools = np.minimum(self._until, passed) > np.maximum(self._from, low)
+        return found
+
+    @cached_property
+    def _busy(self) -> Spans:
+        here = clipped(Spans(self._from, self._until), *self._within(self._visit))
+        return union(self.axis.put(here, self._stay_room[self._touches]))
+
+    @cached_property
+    def _busy_open(self) -> Spans:
+        return intersection(self._busy, self._open)
+
+    def totals(self) -> list[RoomTotals]:
         """One per clinic."""
         if not self.clinics:
             return []
-        opening = self.axis.opening([clipped(one.opening, *one.span) for one in self.clinics])
         prime = self.axis.opening([clipped(one.prime, *one.span) for one in self.clinics])
-        prime = intersection(prime, opening)
-        passed = self._before_now(opening)
-        taken = self._taken()
-        booked = union(taken)
-        booked_open = intersection(booked, opening)
-        stay_clinic = self.clinic_of_visit[self._visit]
-        here = clipped(Spans(self._from, self._until), self._low[stay_clinic], self._passed[stay_clinic])
-        touches = np.minimum(self._until, self._passed[stay_clinic]) > np.maximum(self._from, self._low[stay_clinic])
-        busy = union(self.axis.put(here, self._stay_room[touches]))
-        busy_open = intersection(busy, opening)
+        prime = intersection(prime, self._open)
         totals = {
-            "open_us": opening, "open_elapsed_us": passed, "prime_us": prime,
-            "prime_elapsed_us": self._before_now(prime), "booked_sum_us": taken, "booked_union_us": booked,
-            "booked_us": booked_open, "booked_prime_us": intersection(booked_open, prime), "occupied_us": busy,
-            "occupied_open_us": busy_open, "occupied_prime_us": intersection(busy_open, prime),
+            "open_us": self._open, "open_elapsed_us": self._open_so_far, "prime_us": prime,
+            "prime_elapsed_us": self._before_now(prime), "booked_sum_us": self._taken,
+            "booked_union_us": union(self._taken), "booked_us": self._booked_open,
+            "booked_prime_us": intersection(self._booked_open, prime), "occupied_us": self._busy,
+            "occupied_open_us": self._busy_open, "occupied_prime_us": intersection(self._busy_open, prime),
         }  # fmt: skip
         by_clinic = {name: self._total(spans).tolist() for name, spans in totals.items()}
-        found = [RoomTally(**{name: own[one.number] for name, own in by_clinic.items()}) for one in self.clinics]
-        self._add_days(found, {
-            name: totals[name]
-            for name in ("open_us", "open_elapsed_us", "booked_us", "occupied_us", "occupied_open_us")
-        })  # fmt: skip
-        self._add_bins(found, passed, busy, busy_open)
-        self._add_phases(found)
-        self._add_turnover(found)
-        self._add_facts(found, touches)
+        found = [RoomTotals(**{name: own[one.number] for name, own in by_clinic.items()}) for one in self.clinics]
+        self._add_facts(found)
         return found
 
+    def tallies(self) -> list[RoomTally]:
+        """One per clinic: the totals, and how they are spread."""
+        if not self.clinics:
+            return []
+        found = [RoomTally(**msgspec.structs.asdict(one)) for one in self.totals()]
+        self._add_days(found)
+        self._add_bins(found)
+        self._add_phases(found)
+        self._add_turnover(found)
+        return found
+
+    @cached_property
     def _taken(self) -> Spans:
         """Live bookings within the period, on the axis, one by one."""
         clinic = self._number[self._slots.clinic]
@@ -199,7 +226,11 @@ class RoomTime:
             parts.append((clinic[mine][which], day, low, high))
         return tuple(np.concatenate(side) for side in zip(*parts, strict=True))  # type: ignore[return-value]
 
-    def _add_days(self, found: Sequence[RoomTally], totals: Mapping[str, Spans]) -> None:
+    def _add_days(self, found: Sequence[RoomTally]) -> None:
+        totals = {
+            "open_us": self._open, "open_elapsed_us": self._open_so_far, "booked_us": self._booked_open,
+            "occupied_us": self._busy, "occupied_open_us": self._busy_open,
+        }  # fmt: skip
         days = list(self._period.days())
         first, count = days[0].toordinal() - UNIX_DAY, len(days)
         sums = {}
@@ -215,13 +246,14 @@ class RoomTime:
                 for day, opened, elapsed, booked, occupied, within in zip(days, *own, strict=True)
             }
 
-    def _add_bins(self, found: Sequence[RoomTally], passed: Spans, busy: Spans, busy_open: Spans) -> None:
+    def _add_bins(self, found: Sequence[RoomTally]) -> None:
         """Time by quarter hour of the local clock; the means by time of day rest on days with any opening only."""
         opened = self._add_existed(found)
-        clinic, day, low, high = self._pieces(busy)
+        clinic, day, low, high = self._pieces(self._busy)
         here = opened[clinic, day - (self._period.first.toordinal() - UNIX_DAY)]
         occupied = self._by_quarter(clinic[here], day[here], low[here], high[here])
-        rooms, within = self._by_quarter(*self._pieces(passed)), self._by_quarter(*self._pieces(busy_open))
+        rooms = self._by_quarter(*self._pieces(self._open_so_far))
+        within = self._by_quarter(*self._pieces(self._busy_open))
         for number, tally in enumerate(found):
             tally.rooms, tally.busy = rooms[number].sum(0).tolist(), occupied[number].sum(0).tolist()
             tally.grid_open, tally.grid_busy = _grid(rooms[number]), _grid(within[number])
@@ -279,10 +311,7 @@ class RoomTime:
         lasts = spans.starts < spans.ends
         low, width = int(self._from.min(initial=2**60)), int(self._until.max(initial=0) - self._from.min(initial=0)) + 1
         there = clipped(Spans(self._from, self._until), *self._within(self._visit))
-        held = np.minimum(self._until, self._within(self._visit)[1]) > np.maximum(
-            self._from, self._within(self._visit)[0]
-        )
-        there = union(there.shifted(self._visit[held] * width - low))
+        there = union(there.shifted(self._visit[self._touches] * width - low))
         shared, which = common(spans.at(lasts).shifted(visit[lasts] * width - low), there)
         place = (clinic * len(PHASES) + phase)[lasts][which]
         sums = summed(place, shared.lengths, len(self.clinics) * len(PHASES))
@@ -335,7 +364,7 @@ class RoomTime:
             visit = self._visit[after[mine[short]]]
             tally.gaps = Measured(gap[mine[short]] / MINUTE, FactIds("v", self._visits.fact[visit]))
 
-    def _add_facts(self, found: Sequence[RoomTally], touches: Bools) -> None:
+    def _add_facts(self, found: Sequence[RoomTotals]) -> None:
         stay_clinic = self.clinic_of_visit[self._visit]
         inside = (self._from >= self._low[stay_clinic]) & (self._from < self._passed[stay_clinic])
         slot_clinic = self._number[self._slots.clinic]
@@ -343,7 +372,7 @@ class RoomTime:
         for one, tally in zip(self.clinics, found, strict=True):
             mine = stay_clinic == one.number
             tally.unclosed = len(np.unique(self._visit[mine & inside & self._unclosed]))
-            seen = np.unique(self._visit[mine & touches])
+            seen = np.unique(self._visit[mine & self._touches])
             tally.visits = FactIds("v", np.sort(self._visits.fact[seen]))
             tally.slots = FactIds("a", np.unique(self._slots.fact[there & (slot_clinic == one.number)]))
 

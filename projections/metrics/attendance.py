@@ -35,9 +35,6 @@ class AttendanceTally(msgspec.Struct, kw_only=True):
 
     outcomes: dict[str, Facts] = msgspec.field(default_factory=lambda: defaultdict(list))
     lead_days: Valued = msgspec.field(default_factory=list)
-    freed_us: int = 0
-    refilled_us: int = 0
-    freed: Facts = msgspec.field(default_factory=list)
     on_time: Facts = msgspec.field(default_factory=list)
     timed: Facts = msgspec.field(default_factory=list)
     delays: Valued = msgspec.field(default_factory=list)
@@ -47,6 +44,14 @@ class AttendanceTally(msgspec.Struct, kw_only=True):
     ended: Facts = msgspec.field(default_factory=list)
     not_infused: dict[str, Facts] = msgspec.field(default_factory=lambda: defaultdict(list))
     going_on: int = 0
+
+
+class RefillTally(msgspec.Struct, kw_only=True):
+    """One clinic's room time given up two hours ahead or more, and how much of it was booked again and attended."""
+
+    freed_us: int = 0
+    refilled_us: int = 0
+    freed: Facts = msgspec.field(default_factory=list)
 
 
 def tally_attendance(
@@ -60,7 +65,6 @@ def tally_attendance(
             _add(tally.outcomes[outcome(slot, as_of_us)], slot.fact)
             if slot.live_at_start:
                 _add_value(tally.lead_days, ((slot.starts_us - slot.first_booked_us) / DAY, slot.fact))
-    _tally_refill(tally, slots, clipped(calendar.open_spans(period), span), calendar)
     for visit in visits:
         if counted_in(visit, calendar, span):
             _tally_punctuality(tally, calendar, visit, as_of_us)
@@ -78,12 +82,14 @@ def _add_value(values: Valued, value: tuple[float, str]) -> None:
     values.append(value)
 
 
-def _tally_refill(
-    tally: AttendanceTally, slots: Sequence[Slot], opening: Sequence[Span], calendar: ClinicCalendar
-) -> None:
+def tally_refill(calendar: ClinicCalendar, period: Period, slots: Sequence[Slot]) -> RefillTally:
+    """Of the bookings that begin in the period, within its opening hours."""
+    span, tally = period_span(calendar.timezone, period), RefillTally()
+    opening = clipped(calendar.open_spans(period), span)
     by_room: dict[str, list[Slot]] = defaultdict(list)
     for slot in slots:
-        by_room[slot.room].append(slot)
+        if span[0] <= slot.starts_us < span[1]:
+            by_room[slot.room].append(slot)
     for room, some in by_room.items():
         open_room = calendar.room_open(room, opening)
         freed: list[Span] = []
@@ -102,6 +108,7 @@ def _tally_refill(
                 _add(tally.freed, slot.fact)
         tally.freed_us += length(union(freed))
         tally.refilled_us += length(union(refilled))
+    return tally
 
 
 def _tally_punctuality(tally: AttendanceTally, calendar: ClinicCalendar, visit: Visit, as_of_us: int) -> None:
@@ -158,40 +165,75 @@ class AttendanceFigures(msgspec.Struct, frozen=True, kw_only=True):
 COUNTED = ("attended", "no_show", "patient_late")
 
 
-def attendance_figures(tallies: Sequence[AttendanceTally]) -> AttendanceFigures:
+class AttendanceShares:
+    """Figures of these clinics' attendance together."""
+
+    def __init__(self, tallies: Sequence[AttendanceTally]) -> None:
+        self._tallies = tallies
+        self._outcomes = _by_name([one.outcomes for one in tallies])
+        self._among = joined([self._outcomes.get(kind, ()) for kind in COUNTED])
+        self._excluded = {
+            kind: len(facts) for kind, facts in sorted(self._outcomes.items()) if kind not in COUNTED
+        }
+
+    def _booked(self, metric: str, outcome: str) -> Figure:
+        return proportion(metric, self._outcomes.get(outcome, ()), self._among, self._excluded)
+
+    def no_show_rate(self) -> Figure:
+        """No-shows among the bookings that were due."""
+        return self._booked("no_show_rate", "no_show")
+
+    def late_cancellation_rate(self) -> Figure:
+        """Patients' late cancellations among the same."""
+        return self._booked("late_cancellation_rate", "patient_late")
+
+    def outcomes(self) -> dict[str, int]:
+        """How many bookings came to what."""
+        return {kind: len(facts) for kind, facts in sorted(self._outcomes.items()) if facts}
+
+    def lead_time(self) -> Spread:
+        """Days from the first booking to the start."""
+        return spread("lead_time", joined_values([one.lead_days for one in self._tallies]), "days")
+
+    def on_time(self) -> Figure:
+        """Visits roomed in time, of those booked."""
+        return proportion("on_time", _joined(self._tallies, "on_time"), _joined(self._tallies, "timed"))
+
+    def wait(self) -> Spread:
+        """Minutes from arrival (or the booked start, if later) to the room."""
+        waiting = sum(one.still_waiting for one in self._tallies)
+        return msgspec.structs.replace(
+            spread("wait", joined_values([one.waits for one in self._tallies]), "minutes"),
+            flags={"still_waiting": waiting} if waiting else {},
+        )
+
+
+def attendance_figures(tallies: Sequence[AttendanceTally], refills: Sequence[RefillTally]) -> AttendanceFigures:
     """The figures of these clinics together."""
-    outcomes = _by_name([one.outcomes for one in tallies])
+    shares = AttendanceShares(tallies)
     reasons = _by_name([one.not_infused for one in tallies])
-    among = joined([outcomes.get(kind, ()) for kind in COUNTED])
-    excluded = {kind: len(facts) for kind, facts in sorted(outcomes.items()) if kind not in COUNTED}
     ended = _joined(tallies, "ended")
     not_infused = joined(list(reasons.values()))
     going_on = {"going_on": sum(one.going_on for one in tallies)}
-    waiting = sum(one.still_waiting for one in tallies)
-    freed = _joined(tallies, "freed")
+    freed = joined([one.freed for one in refills])
     return AttendanceFigures(
-        no_show_rate=proportion("no_show_rate", outcomes.get("no_show", ()), among, excluded),
-        late_cancellation_rate=proportion("late_cancellation_rate", outcomes.get("patient_late", ()), among, excluded),
-        outcomes={kind: len(facts) for kind, facts in sorted(outcomes.items()) if facts},
+        no_show_rate=shares.no_show_rate(), late_cancellation_rate=shares.late_cancellation_rate(),
+        outcomes=shares.outcomes(),
         arrived_not_infused=proportion("arrived_not_infused", not_infused, ended, going_on),
         not_infused_by_reason={
             reason: proportion("arrived_not_infused", facts, ended, going_on)
             for reason, facts in sorted(reasons.items())
         },
         refill=quotient(
-            "refill", sum(one.refilled_us for one in tallies) / MINUTE, sum(one.freed_us for one in tallies) / MINUTE,
+            "refill", sum(one.refilled_us for one in refills) / MINUTE, sum(one.freed_us for one in refills) / MINUTE,
             n=len(freed), rows=freed,
         ),
-        lead_time=spread("lead_time", joined_values([one.lead_days for one in tallies]), "days"),
-        on_time=proportion("on_time", _joined(tallies, "on_time"), _joined(tallies, "timed")),
+        lead_time=shares.lead_time(), on_time=shares.on_time(),
         drug_start_delay=spread(
             "drug_start_delay", joined_values([one.delays for one in tallies]), "minutes",
             dict(sorted(sum((one.no_delay for one in tallies), Counter[str]()).items())),
         ),
-        wait=msgspec.structs.replace(
-            spread("wait", joined_values([one.waits for one in tallies]), "minutes"),
-            flags={"still_waiting": waiting} if waiting else {},
-        ),
+        wait=shares.wait(),
     )  # fmt: skip
 
 

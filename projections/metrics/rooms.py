@@ -21,9 +21,6 @@ from projections.metrics.visits import Visit
 
 IDLE = 60 * MINUTE
 
-Flags = Mapping[str, int] | None
-
-
 class DayTally(msgspec.Struct):
     """One local day's microseconds."""
 
@@ -34,8 +31,8 @@ class DayTally(msgspec.Struct):
     occupied_open_us: int = 0
 
 
-class RoomTally(msgspec.Struct, kw_only=True):
-    """Microseconds of one clinic over a period, and the facts they come from."""
+class RoomTotals(msgspec.Struct, kw_only=True):
+    """Microseconds of one clinic over a whole period, and the facts they come from."""
 
     open_us: int = 0
     open_elapsed_us: int = 0
@@ -48,6 +45,14 @@ class RoomTally(msgspec.Struct, kw_only=True):
     occupied_us: int = 0
     occupied_open_us: int = 0
     occupied_prime_us: int = 0
+    unclosed: int = 0
+    slots: Sequence[str] = ()
+    visits: Sequence[str] = ()
+
+
+class RoomTally(RoomTotals, kw_only=True):
+    """The totals, and how they are spread: over phases, quarter hours, weekdays and days, and what lay between."""
+
     phases: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(PHASES, 0))
     busy: list[int] = msgspec.field(default_factory=lambda: [0] * BINS)
     existed: list[int] = msgspec.field(default_factory=lambda: [0] * BINS)
@@ -57,9 +62,6 @@ class RoomTally(msgspec.Struct, kw_only=True):
     days: dict[date, DayTally] = msgspec.field(default_factory=dict)
     gaps: list[tuple[float, str]] | Measured = msgspec.field(default_factory=list)
     idle: int = 0
-    unclosed: int = 0
-    slots: Sequence[str] = ()
-    visits: Sequence[str] = ()
 
 
 def tally_rooms(
@@ -246,41 +248,85 @@ class RoomFigures(msgspec.Struct, frozen=True, kw_only=True):
     days: Sequence[RoomDay]
 
 
+class RoomShares:
+    """Figures of the totals of these clinics together: microseconds added up, then divided."""
+
+    def __init__(self, totals: Sequence[RoomTotals]) -> None:
+        self._totals = totals
+        self.booked_rows = joined([one.slots for one in totals])
+        self.visit_rows = joined([one.visits for one in totals])
+        unclosed = sum(one.unclosed for one in totals)
+        self._flags = {"unclosed": unclosed} if unclosed else {}
+
+    def _minutes(self, field: str) -> float:
+        return float(sum(getattr(one, field) for one in self._totals)) / MINUTE
+
+    def _booked(self, metric: str, value: float) -> Figure:
+        return amount(metric, value, "minutes", n=len(self.booked_rows), rows=self.booked_rows)
+
+    def _occupied(self, metric: str, value: float) -> Figure:
+        return amount(metric, value, "minutes", n=len(self.visit_rows), rows=self.visit_rows, flags=self._flags)
+
+    def _share(self, metric: str, of: str, among: str) -> Figure:
+        return quotient(
+            metric, self._minutes(of), self._minutes(among), n=len(self.visit_rows), rows=self.visit_rows,
+            flags=self._flags,
+        )  # fmt: skip
+
+    def open_minutes(self) -> Figure:
+        """Room minutes of the opening hours."""
+        return amount("open_minutes", self._minutes("open_us"), "minutes")
+
+    def booked_minutes(self) -> Figure:
+        """Of them booked."""
+        return self._booked("booked_minutes", self._minutes("booked_us"))
+
+    def occupied_minutes(self) -> Figure:
+        """Room minutes with a patient in, open or not."""
+        return self._occupied("occupied_minutes", self._minutes("occupied_us"))
+
+    def scheduled_utilization(self) -> Figure:
+        """Booked of open room time."""
+        return quotient(
+            "scheduled_utilization", self._minutes("booked_us"), self._minutes("open_us"), n=len(self.booked_rows),
+            rows=self.booked_rows,
+        )  # fmt: skip
+
+    def actual_utilization(self) -> Figure:
+        """Occupied of open room time that has passed."""
+        return self._share("actual_utilization", "occupied_open_us", "open_elapsed_us")
+
+    def prime_time_utilization(self) -> Figure:
+        """The same of prime time."""
+        return self._share("prime_time_utilization", "occupied_prime_us", "prime_elapsed_us")
+
+    def overtime_minutes(self) -> Figure:
+        """Occupied outside the opening hours."""
+        return self._occupied(
+            "overtime_minutes", self._minutes("occupied_us") - self._minutes("occupied_open_us")
+        )
+
+    def overbooked_minutes(self) -> Figure:
+        """Booked more than once at the same time."""
+        return self._booked("overbooked_minutes", self._minutes("booked_sum_us") - self._minutes("booked_union_us"))
+
+    def booked_outside_open_minutes(self) -> Figure:
+        """Booked outside the opening hours."""
+        return self._booked(
+            "booked_outside_open_minutes", self._minutes("booked_union_us") - self._minutes("booked_us")
+        )
+
+
 def room_figures(tallies: Sequence[RoomTally]) -> RoomFigures:
-    """The figures of these clinics together: microseconds added up, then divided."""
-    booked_rows = joined([one.slots for one in tallies])
-    visit_rows = joined([one.visits for one in tallies])
-    unclosed = sum(one.unclosed for one in tallies)
-    flags = {"unclosed": unclosed} if unclosed else {}
-
-    def minutes(field: str) -> float:
-        return float(sum(getattr(one, field) for one in tallies)) / MINUTE
-
-    def share(metric: str, of: str, among: str, rows: Sequence[str], flags: Flags = None) -> Figure:
-        return quotient(metric, minutes(of), minutes(among), n=len(rows), rows=rows, flags=flags)
-
-    def plain(metric: str, value: float, rows: Sequence[str], flags: Flags = None) -> Figure:
-        return amount(metric, value, "minutes", n=len(rows), rows=rows, flags=flags)
-
+    """The figures of these clinics together."""
+    shares = RoomShares(tallies)
     return RoomFigures(
-        open_minutes=plain("open_minutes", minutes("open_us"), ()),
-        booked_minutes=plain("booked_minutes", minutes("booked_us"), booked_rows),
-        occupied_minutes=plain("occupied_minutes", minutes("occupied_us"), visit_rows, flags=flags),
-        scheduled_utilization=share("scheduled_utilization", "booked_us", "open_us", booked_rows),
-        actual_utilization=share("actual_utilization", "occupied_open_us", "open_elapsed_us", visit_rows, flags=flags),
-        prime_time_utilization=share(
-            "prime_time_utilization", "occupied_prime_us", "prime_elapsed_us", visit_rows, flags=flags
-        ),
-        overtime_minutes=plain(
-            "overtime_minutes", minutes("occupied_us") - minutes("occupied_open_us"), visit_rows, flags=flags
-        ),
-        overbooked_minutes=plain(
-            "overbooked_minutes", minutes("booked_sum_us") - minutes("booked_union_us"), booked_rows
-        ),
-        booked_outside_open_minutes=plain(
-            "booked_outside_open_minutes", minutes("booked_union_us") - minutes("booked_us"), booked_rows
-        ),
-        phases=_phase_figures(tallies, visit_rows),
+        open_minutes=shares.open_minutes(), booked_minutes=shares.booked_minutes(),
+        occupied_minutes=shares.occupied_minutes(), scheduled_utilization=shares.scheduled_utilization(),
+        actual_utilization=shares.actual_utilization(), prime_time_utilization=shares.prime_time_utilization(),
+        overtime_minutes=shares.overtime_minutes(), overbooked_minutes=shares.overbooked_minutes(),
+        booked_outside_open_minutes=shares.booked_outside_open_minutes(),
+        phases=_phase_figures(tallies, shares.visit_rows),
         turnover=spread("turnover", joined_values([one.gaps for one in tallies]), "minutes",
                         {"idle": sum(one.idle for one in tallies)}),
         by_time_of_day=Later(BINS, lambda: tuple(_times_of_day(tallies))),

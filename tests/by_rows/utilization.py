@@ -12,6 +12,7 @@ from projections.facts.reading import Cut
 from projections.metrics.attendance import (
     attendance_figures,
     tally_attendance,
+    tally_refill,
     third_next_available,
 )
 from projections.metrics.calendar import ClinicCalendar, Period, local_date, period_span
@@ -29,7 +30,7 @@ def report(
     span = widest(known.values(), period)
     visits = load_visits(conn, clinics, span, cut)
     slots = with_consultations(conn, load_slots(conn, clinics, span, cut), known, span, cut)
-    rooms, attendance = {}, {}
+    rooms, attendance, refills = {}, {}, {}
     for clinic, calendar in known.items():
         here = [visit for visit in visits if visit.clinic == clinic]
         booked = [slot for slot in slots if slot.clinic == clinic]
@@ -37,14 +38,17 @@ def report(
         own = period_span(calendar.timezone, period)
         in_period = [slot for slot in booked if own[0] <= slot.starts_us < own[1]]
         attendance[clinic] = tally_attendance(calendar, period, here, in_period, cut.as_of_us)
+        refills[clinic] = tally_refill(calendar, period, booked)
     return UtilizationReport(
         period=period, as_of=as_of, known_at=known_at, clinics=tuple(known),
         together=Utilization(
-            rooms=room_figures(list(rooms.values())), attendance=attendance_figures(list(attendance.values()))
+            rooms=room_figures(list(rooms.values())),
+            attendance=attendance_figures(list(attendance.values()), list(refills.values())),
         ),
         by_clinic={
             clinic: Utilization(
-                rooms=room_figures([rooms[clinic]]), attendance=attendance_figures([attendance[clinic]])
+                rooms=room_figures([rooms[clinic]]),
+                attendance=attendance_figures([attendance[clinic]], [refills[clinic]]),
             )
             for clinic in known
         },
