@@ -7,11 +7,12 @@ needed: whoever holds a link can say something and learns nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+from uuid import UUID
 
 import msgspec
 
@@ -19,7 +20,7 @@ from api.bootstrap import Services
 from api.home.links import Answered, Link, LinkStore
 from domain import clinic, diary
 from domain.corrections import AmendEntry
-from domain.diary.home_reports import HomeAlertRaised
+from domain.diary.home_reports import HomeAlertRaised, alert_of
 from domain.kernel import Actor, Code, Command, derived_id
 from domain.ledger import EntryAlreadyStruck, EntryNotFound, NothingToCorrect
 from domain.patient import patient
@@ -53,8 +54,14 @@ class SideEffect:
 
     kind: Code
     grade: int
+    harm: bool
     onset: str
     note: str | None
+
+    @property
+    def serious(self) -> bool:
+        """Whether it did harm, by their own word or by its grade."""
+        return self.harm or self.grade >= LIFE_THREATENING
 
 
 @dataclass(frozen=True)
@@ -120,14 +127,24 @@ class Answering:
             asked=asked, entry=answered.entry, at=answered.at, changes=answered.changes + 1))
         return _alarming(receipt)
 
+    def alarm(self, link: Link, kinds: Collection[Code], number: int, now: datetime) -> bool:
+        """Calls somebody as soon as the answer is tapped, whether or not the report is ever sent; once for each kind.
+
+        The `number`th side effect of this link, when it is reported, raises none of these again.
+        """
+        receipts = [self._given(link, f"{SIDE_EFFECTS_ASKED}/{number}/{kind}", diary.RaiseHomeAlert(
+            by=self._by(link), now=now, at=now, alert_id=alert_of(_side_effect_id(link, number), kind), kind=kind,
+        )) for kind in kinds]
+        return any(map(_alarming, receipts))
+
     def report(self, link: Link, side_effect: SideEffect, number: int, now: datetime) -> bool:
         """Records one side effect, the `number`th of this link; whether it raised an alert."""
         asked = f"{SIDE_EFFECTS_ASKED}/{number}"
         state: diary.State = self.services.handling.recent(diary, diary_of(link.patient_id)).state
         latest = max(state.noted, key=lambda one: one.infusion.drug_stopped_at, default=None)
         command = diary.ReportSideEffectFromHome(
-            by=self._by(link), now=now, at=now, side_effect_id=derived_id("home_side_effect", link.link_id, number),
-            kind=side_effect.kind, grade=side_effect.grade, serious=side_effect.grade >= LIFE_THREATENING,
+            by=self._by(link), now=now, at=now, side_effect_id=_side_effect_id(link, number),
+            kind=side_effect.kind, grade=side_effect.grade, serious=side_effect.serious,
             onset_at=now - timedelta(hours=ONSETS_IN_WORDS[side_effect.onset][1]),
             infusion_id=None if latest is None else latest.infusion.infusion_id, note=side_effect.note,
         )
@@ -164,6 +181,10 @@ def changeable(answered: Mapping[Code, Answered], now: datetime) -> Answered | N
     if last is None or now - last.at > CHANGED_WITHIN or last.changes >= MOST_CHANGES:
         return None
     return last
+
+
+def _side_effect_id(link: Link, number: int) -> UUID:
+    return derived_id("home_side_effect", link.link_id, number)
 
 
 def _entry(receipt: Receipt) -> int:

@@ -12,6 +12,8 @@ from api.home.links import Link
 from domain.kernel import Code
 from domain.vocabulary.questions import (
     GRADES_IN_WORDS,
+    HARM_ASKED,
+    HARM_IN_WORDS,
     KINDS_IN_WORDS,
     ONSETS_IN_WORDS,
     QUESTIONNAIRES,
@@ -21,7 +23,7 @@ from domain.vocabulary.questions import (
 
 __all__ = ["Choice", "Screen", "item_screen", "side_effect_screen"]
 
-STAGES = ("any", "kind", "grade", "onset", "note")
+STAGES = ("any", "kind", "grade", "harm", "onset", "note")
 """What is asked about a side effect, in this order."""
 
 
@@ -115,6 +117,8 @@ def _about(stage: str, reported: int) -> tuple[str, tuple[Choice, ...]]:
         case "grade":
             return "How bad was it at its worst?", tuple(
                 Choice(str(grade), words) for grade, words in GRADES_IN_WORDS.items())
+        case "harm":
+            return HARM_ASKED, tuple(Choice(code, words) for code, words in HARM_IN_WORDS.items())
         case "onset":
             return "When did it start, roughly?", tuple(
                 Choice(code, words) for code, (words, _) in ONSETS_IN_WORDS.items())

@@ -2,6 +2,7 @@
 
 A GET never answers (mail scanners follow links); answers are POSTs, and after the last there is only a thank-you. The
 page names nobody, says before and after whom to call in an emergency and that nobody watches it round the clock.
+An answer that calls for somebody raises its alert on the tap, not when the report is sent: many never come that far.
 """
 
 from __future__ import annotations
@@ -30,10 +31,13 @@ from api.home.answering import (
 from api.home.links import Answered, Link, LinkStore, Tokens
 from api.home.screens import STAGES, Screen, item_screen, side_effect_screen
 from api.http.limits import Windows, windows_of
+from domain.diary.home_reports import alert_kinds
 from domain.kernel import Code, DomainError
 from domain.vocabulary.questions import (
     GRADES_IN_WORDS,
+    HARM_IN_WORDS,
     KINDS_IN_WORDS,
+    LIFE_THREATENING,
     ONSETS_IN_WORDS,
     QUESTIONNAIRES,
     SIDE_EFFECTS_ASKED,
@@ -233,22 +237,32 @@ class Turn:
         if value not in KNOWN.get(stage, ()):
             wrong = ("Please choose one of the answers.",)
             return self._screen(side_effect_screen(self.link, stage, said, self.reported, wrong), status=422)
+        if self._alarms(said, {**said, stage: value}) and form.get("seen") != "1":
+            unseen = side_effect_screen(self.link, stage, said, self.reported).unseen
+            go_on = {**unseen, "value": value, "seen": "1"}
+            return _page("p/urgent.html", suicidal=False, token=self.token, go_on=go_on)
         following = STAGES[STAGES.index(stage) + 1]
         return self._screen(side_effect_screen(self.link, following, {**said, stage: value}, self.reported))
+
+    def _alarms(self, before: Mapping[str, str], said: Mapping[str, str]) -> bool:
+        """Whether the last of these answers calls for somebody at once; if so, the alert is raised."""
+        kinds = [kind for kind in _alarming(said) if kind not in _alarming(before)]
+        return self.parts.answering.alarm(self.link, kinds, self.reported + 1, _now(self.parts))
 
     def _reported(self, form: Mapping[str, str], said: dict[str, str]) -> AnyResponse:
         note = " ".join(form.get("note", "").split())[:LONGEST_NOTE] or None
         if said["kind"] == "other" and note is None:
             wrong = ("Please say in a few words what it was.",)
             return self._screen(side_effect_screen(self.link, "note", said, self.reported, wrong), status=422)
-        told = SideEffect(kind=said["kind"], grade=int(said["grade"]), onset=said["onset"], note=note)
+        told = SideEffect(kind=said["kind"], grade=int(said["grade"]), harm=said["harm"] == "yes",
+                          onset=said["onset"], note=note)
         alarmed = self.parts.answering.report(self.link, told, self.reported + 1, _now(self.parts))
         return self._recorded(alarmed, SIDE_EFFECTS_ASKED)
 
     def _recorded(self, alarmed: bool, asked: Code) -> AnyResponse:
         """On to the next question; after an answer that calls for somebody, first whom to call now."""
         if alarmed:
-            return _page("p/urgent.html", suicidal=asked == "phq9", token=self.token)
+            return _page("p/urgent.html", suicidal=asked == "phq9", token=self.token, go_on=None)
         return self._next()
 
     def _next(self) -> AnyResponse:
@@ -260,8 +274,15 @@ class Turn:
 
 KNOWN: Mapping[str, frozenset[str]] = {
     "kind": frozenset(KINDS_IN_WORDS), "grade": frozenset(map(str, GRADES_IN_WORDS)),
-    "onset": frozenset(ONSETS_IN_WORDS),
+    "harm": frozenset(HARM_IN_WORDS), "onset": frozenset(ONSETS_IN_WORDS),
 }
+
+
+def _alarming(said: Mapping[str, str]) -> tuple[Code, ...]:
+    """The alerts that what was said so far about a side effect asks for."""
+    grade = int(said.get("grade", "0"))
+    return alert_kinds(
+        said.get("kind", ""), grade, serious=said.get("harm") == "yes" or grade >= LIFE_THREATENING)
 
 
 def _said(form: Mapping[str, str], stage: str) -> dict[str, str] | None:

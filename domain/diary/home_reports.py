@@ -1,7 +1,7 @@
 """Side effects reported from home, and the alerts that a report raises.
 
 DESIGN section 4, From home: PHQ-9 item 9 above 0, grade >= 3, chest pain, breathing trouble or harm raises an
-alert to the clinic's on-call list, in the same decision as the report itself.
+alert to the clinic's on-call list, in the same decision as the report itself, or before it where it is told in steps.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class SideEffectReportedFromHome(Event, frozen=True, kw_only=True):
 class HomeAlertRaised(Event, frozen=True, kw_only=True):
     """kind: suicidal_thoughts, severe_side_effect, chest_pain, breathing_trouble, harm.
 
-    `entry` is the version of the report behind it.
+    `entry` is the version of the report behind it; none when the answer called before the report was complete.
     """
 
     NAME: ClassVar[str] = "diary.alert_raised.v1"
@@ -113,7 +113,10 @@ class ReportSideEffectFromHome(Command, frozen=True, kw_only=True):
 
 
 class RaiseHomeAlert(Command, frozen=True, kw_only=True):
-    """What a patient said asks for somebody at once, though it makes no score (too few items answered)."""
+    """What a patient said asks for somebody at once, though it makes no score or is only begun.
+
+    A side effect's alert carries the id that `alert_of` gives, so that the report that follows raises none again.
+    """
 
     alert_id: UUID
     kind: Code
@@ -170,7 +173,8 @@ def alerts(state: State, event: Event, entry: int, now: datetime) -> tuple[HomeA
     found = []
     for kind in _alert_kinds(event):
         alert_id = derived_id("home_alert", state.stream_id, entry, kind)
-        if alert_id not in raised:
+        begun = isinstance(event, SideEffectReportedFromHome) and alert_of(event.side_effect_id, kind) in raised
+        if alert_id not in raised and not begun:
             found.append(HomeAlertRaised(occurred_at=now, alert_id=alert_id, kind=kind, entry=entry))
     return tuple(found)
 
@@ -180,11 +184,21 @@ def _alert_kinds(event: Event) -> tuple[Code, ...]:
         case MoodScored(instrument="phq9", items=items) if len(items) > SUICIDE_ITEM and items[SUICIDE_ITEM]:
             return ("suicidal_thoughts",)
         case SideEffectReportedFromHome():
-            kinds = [HOME_ALERTS[event.kind]] if event.kind in HOME_ALERTS else []
-            kinds += ["severe_side_effect"] if event.grade >= SEVERE else []
-            kinds += ["harm"] if event.serious else []
-            return tuple(kinds)
+            return alert_kinds(event.kind, event.grade, serious=event.serious)
     return ()
+
+
+def alert_kinds(kind: Code, grade: int, *, serious: bool) -> tuple[Code, ...]:
+    """The kinds of alert that a side effect from home raises."""
+    kinds = [HOME_ALERTS[kind]] if kind in HOME_ALERTS else []
+    kinds += ["severe_side_effect"] if grade >= SEVERE else []
+    kinds += ["harm"] if serious else []
+    return tuple(kinds)
+
+
+def alert_of(side_effect_id: UUID, kind: Code) -> UUID:
+    """The id of an alert raised before its side effect's report was complete."""
+    return derived_id("home_alert", side_effect_id, kind)
 
 
 def decide_raised(state: State, command: RaiseHomeAlert) -> Decision:

@@ -114,7 +114,12 @@ GRADES_IN_WORDS: Mapping[int, str] = {
 """CTCAE grades 1 to 4 as a patient can tell them (grade 5 is death)."""
 
 LIFE_THREATENING = 4
-"""From this grade on a report from home is marked serious."""
+"""From this grade on a report from home is marked serious, whatever is answered about harm."""
+
+HARM_ASKED = ("Did it do you harm: a fall or an injury, a stay in a hospital, or something that has not come back to "
+              "normal?")
+HARM_IN_WORDS: Mapping[str, str] = {"no": "No", "yes": "Yes"}
+"""Whether a side effect is serious, as a patient can tell it (danger to life is a grade)."""
 
 ONSETS_IN_WORDS: Mapping[str, tuple[str, int]] = {
     "now": ("In the last hour", 0),

@@ -55,6 +55,7 @@ from domain.diary.home_reports import (
     GradeOutOfRange,
     NoteNeeded,
     SideEffectAlreadyReported,
+    alert_of,
 )
 from domain.diary.scores import ImplausibleWeight, ItemsOrTotalNeeded
 from domain.kernel import Actor, Command, Event
@@ -181,6 +182,22 @@ def test_phq9_item_9_above_0_raises_an_alert(item: int | None, raised: bool) -> 
 def test_an_alerts_id_follows_from_its_report_so_a_second_decision_names_the_same() -> None:
     first, second = (new().when(decide, side_effect(grade=3)).events[1] for _ in range(2))
     assert first == second
+
+
+@pytest.mark.parametrize(("begun", "later"), [
+    (("chest_pain",), ("severe_side_effect",)), (("chest_pain", "severe_side_effect"), ()),
+    (("breathing_trouble",), ("chest_pain", "severe_side_effect")),
+])
+def test_an_alert_raised_before_its_report_is_not_raised_again_by_it(
+    begun: tuple[str, ...], later: tuple[str, ...]
+) -> None:
+    """On the tap; when the whole report comes, or is amended, only what is new calls."""
+    past = new(*(HomeAlertRaised(occurred_at=T0, alert_id=alert_of(id_of("effect"), kind), kind=kind)
+                 for kind in begun))
+    after = past.when(decide, side_effect(kind="chest_pain", grade=3))
+    assert tuple(one.kind for one in after.events[1:] if isinstance(one, HomeAlertRaised)) == later
+    of_another = past.when(decide, side_effect(side_effect_id=id_of("another"), kind="chest_pain"))
+    of_another.then_kinds(SideEffectReportedFromHome, HomeAlertRaised)
 
 
 def test_an_old_report_pages_nobody() -> None:

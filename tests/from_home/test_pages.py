@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import delete
@@ -59,7 +59,7 @@ def test_a_whole_follow_up_is_tapped_through(at_home: AtHome) -> None:
     assert "Question 6 of 15" in at_home.get(link).text
     at_home.taps(link, "phq9", *NINE, 0)
     at_home.post(link, asked="side_effects", stage="any", number=1, value="yes")
-    said = {"asked": "side_effects", "number": 1, "kind": "nausea", "grade": 2, "onset": "day"}
+    said = {"asked": "side_effects", "number": 1, "kind": "nausea", "grade": 2, "harm": "no", "onset": "day"}
     at_home.post(link, **{**said, "stage": "note", "note": "after breakfast"})
     assert "any other side effect" in at_home.get(link).text
     at_home.post(link, asked="side_effects", stage="any", number=2, value="no")
@@ -227,21 +227,107 @@ def test_an_answer_changed_to_one_that_calls_calls(here: AtHome) -> None:
     assert here.names(whose) == ["diary.mood_scored.v1", "entry.amended.v1", ALERT]
 
 
-@pytest.mark.parametrize(("kind", "grade", "alerts"), [
-    ("nausea", 2, 0), ("nausea", 3, 1), ("chest_pain", 1, 1), ("breathing_trouble", 2, 1), ("dizziness", 4, 2),
+@pytest.mark.parametrize(("kind", "grade", "harm", "alerts"), [
+    ("nausea", 2, "no", 0), ("nausea", 3, "no", 1), ("chest_pain", 1, "no", 1), ("breathing_trouble", 2, "no", 1),
+    ("dizziness", 4, "no", 2), ("dizziness", 1, "yes", 1),
 ])
-def test_side_effects_that_call_for_somebody(here: AtHome, kind: str, grade: int, alerts: int) -> None:
-    """Grade 3 and more, chest pain, breathing trouble, danger: the page says to call, the on-call list is told."""
+def test_side_effects_that_call_for_somebody(here: AtHome, kind: str, grade: int, harm: str, alerts: int) -> None:
+    """Grade 3 and more, chest pain, breathing trouble, danger, harm: the page says to call, the on-call list is told.
+
+    Sent here without the taps before, which would have called already.
+    """
     whose = here.patient()
     link = here.link(whose, "side_effects")
-    page = here.post(link, asked="side_effects", stage="note", number=1, kind=kind, grade=grade, onset="now", note="")
+    page = here.post(link, asked="side_effects", stage="note", number=1, kind=kind, grade=grade, harm=harm, onset="now",
+                     note="")
     assert ("This may need help at once" in page.text) == bool(alerts)
     assert here.names(whose) == ["diary.side_effect_reported_from_home.v1", *[ALERT] * alerts]
 
 
+def _tap(here: AtHome, link: Link, stage: str, value: object, **said: object) -> str:
+    return here.post(link, asked="side_effects", stage=stage, number=1, value=value, **said).text
+
+
+def _go_on(page: str) -> dict[str, str]:
+    """What the form of the urgent page sends."""
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page))
+
+
+def _kinds(here: AtHome, whose: UUID) -> list[str]:
+    return [one.event.kind for one in here.records(whose) if one.name == ALERT]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("stage", "value", "said", "kinds"), [
+    ("kind", "chest_pain", {}, ["chest_pain"]),
+    ("kind", "breathing_trouble", {}, ["breathing_trouble"]),
+    ("grade", 3, {"kind": "nausea"}, ["severe_side_effect"]),
+    ("grade", 4, {"kind": "nausea"}, ["severe_side_effect", "harm"]),
+    ("harm", "yes", {"kind": "dizziness", "grade": 1}, ["harm"]),
+    ("kind", "nausea", {}, []),
+    ("grade", 2, {"kind": "nausea"}, []),
+    ("harm", "no", {"kind": "dizziness", "grade": 1}, []),
+])
+def test_the_tap_itself_calls_somebody_though_nothing_is_sent(
+    at_home: AtHome, stage: str, value: object, said: dict[str, object], kinds: list[str]
+) -> None:
+    """Who stops there, because they call an ambulance or can no more, has been heard."""
+    whose = at_home.patient()
+    page = _tap(at_home, at_home.link(whose, "side_effects"), stage, value, **said)
+    assert ("This may need help at once" in page) == bool(kinds)
+    assert _kinds(at_home, whose) == kinds
+    assert len(at_home.records(whose)) == len(kinds), "nothing but the alerts"
+
+
+def test_after_the_alert_the_report_goes_on_and_calls_nobody_twice(at_home: AtHome) -> None:
+    """Going on asks the next question; a worse grade calls anew; the report itself has nothing to add."""
+    whose = at_home.patient()
+    link = at_home.link(whose, "side_effects")
+    page = _tap(at_home, link, "kind", "chest_pain")
+    page = at_home.post(link, **_go_on(page)).text
+    assert "How bad was it" in page
+    page = _tap(at_home, link, "grade", 3, kind="chest_pain")
+    assert "This may need help at once" in page
+    page = at_home.post(link, **_go_on(page)).text
+    assert "Did it do you harm" in page
+    assert "When did it start" in _tap(at_home, link, "harm", "no", kind="chest_pain", grade=3)
+    said = {"kind": "chest_pain", "grade": 3, "harm": "no", "onset": "now"}
+    answer = at_home.post(link, asked="side_effects", stage="note", number=1, note="", **said)
+    assert answer.status_code == 303, "on to the next question"
+    assert _kinds(at_home, whose) == ["chest_pain", "severe_side_effect"]
+    assert at_home.names(whose)[-1] == "diary.side_effect_reported_from_home.v1"
+
+
+def test_a_double_tap_going_back_and_a_reload_call_nobody_twice(at_home: AtHome) -> None:
+    """The page says again whom to call; the alert is the same one. Another side effect of the link has its own."""
+    whose = at_home.patient()
+    link = at_home.link(whose, "side_effects")
+    for _ in range(2):
+        page = _tap(at_home, link, "kind", "chest_pain")
+        assert "This may need help at once" in page
+    at_home.post(link, **_go_on(page))
+    assert "What was it?" in at_home.post(
+        link, asked="side_effects", stage="grade", number=1, kind="chest_pain", do="back").text
+    assert "This may need help at once" in _tap(at_home, link, "kind", "chest_pain")
+    assert _kinds(at_home, whose) == ["chest_pain"]
+    said = {"kind": "chest_pain", "grade": 1, "harm": "no", "onset": "now"}
+    at_home.post(link, asked="side_effects", stage="note", number=1, note="", **said)
+    at_home.post(link, asked="side_effects", stage="kind", number=2, value="chest_pain")
+    assert _kinds(at_home, whose) == ["chest_pain", "chest_pain"]
+
+
+def test_nobody_is_called_by_opening_a_link(here: AtHome) -> None:
+    """A GET with the answer in its address (a mail scanner, a shared link) raises nothing."""
+    whose = here.patient()
+    link = here.link(whose, "side_effects")
+    for seen in ("", "&seen=1"):
+        here.client.get(here.path(link) + f"?asked=side_effects&stage=kind&number=1&value=chest_pain{seen}")
+    assert here.records(whose) == []
+
+
 def test_something_else_has_to_be_said(here: AtHome) -> None:
     link = here.link(here.patient(), "side_effects")
-    form = {"asked": "side_effects", "stage": "note", "number": 1, "kind": "other", "grade": 1, "onset": "now"}
+    form = {"asked": "side_effects", "stage": "note", "number": 1, "kind": "other", "grade": 1, "harm": "no",
+            "onset": "now"}
     page = here.post(link, **form, note="  ")
     assert (page.status_code, "in a few words" in page.text) == (422, True)
     assert here.post(link, **form, note="<b>itchy</b> nose").status_code == 303
@@ -347,9 +433,10 @@ def test_every_screen_is_small_large_typed_and_says_whom_to_call(here: AtHome) -
     pages.append(here.get(link).text)
     here.taps(link, "phq9", *NINE, 0)
     pages.append(here.get(link).text)
-    for stage, said in (("any", {}), ("kind", {}), ("grade", {"kind": "nausea"}),
-                        ("onset", {"kind": "nausea", "grade": 1})):
-        value = {"any": "yes", "kind": "nausea", "grade": 1, "onset": "now"}[stage]
+    for stage, value, said in (
+        ("any", "yes", {}), ("kind", "nausea", {}), ("kind", "chest_pain", {}), ("grade", 1, {"kind": "nausea"}),
+        ("harm", "no", {"kind": "nausea", "grade": 1}), ("onset", "now", {"kind": "nausea", "grade": 1, "harm": "no"}),
+    ):
         pages.append(here.post(link, asked="side_effects", stage=stage, number=1, value=value, **said).text)
     pages.append(here.client.get("/p/nothing").text)
     for page in pages:
