@@ -8,7 +8,7 @@ import msgspec
 
 from api.web.wording import NBSP, NOTHING, count, number, quantity, words
 from projections.metrics.definitions import DEFINITIONS, Definition
-from projections.metrics.figures import SMALL, Figure, Spread
+from projections.metrics.figures import PER, SMALL, Figure, Spread
 from projections.metrics.statistics import Interval
 
 __all__ = ["Shown", "defined", "shown"]
@@ -17,6 +17,9 @@ OF_MINUTES = frozenset({
     "scheduled_utilization", "actual_utilization", "prime_time_utilization", "weekday_hour", "phase_share", "refill",
 })  # fmt: skip
 """Shares of room time: what they divide are minutes."""
+
+_EXPOSURE = {"side_effect_rate": "infusions", "infusions_per_90_days": "patient-days"}
+"""What rates are counted over."""
 
 _BY_NAME = {(one.name, one.version): one for one in DEFINITIONS}
 
@@ -76,11 +79,13 @@ def _basis(figure: Figure | Spread) -> str:
         return "nothing to divide by in this period"
     if _is_small_rate(figure):
         return "too few for a rate (under ten)"
-    if figure.unit == "per 100":
-        return f"{number((figure.numerator or 0) / 100)} in {number(figure.denominator)}"
     counted = figure.denominator == figure.n
-    plain = f"{number(figure.numerator)} of {number(figure.denominator)}"
-    text = _of_minutes(figure) if figure.metric in OF_MINUTES else plain
+    if figure.metric in PER:
+        text = f"{number(figure.numerator)} in {number(figure.denominator)}{NBSP}{_EXPOSURE[figure.metric]}"
+    elif figure.metric in OF_MINUTES:
+        text = _of_minutes(figure)
+    else:
+        text = f"{number(figure.numerator)} of {number(figure.denominator)}"
     return text if counted or not figure.n else f"{text} · n{NBSP}{number(figure.n)}"
 
 

@@ -24,7 +24,6 @@ from projections.metrics.figures import (
     Figure,
     Measured,
     Spread,
-    amount,
     proportion,
     quotient,
     spread,
@@ -263,11 +262,11 @@ class PathFigures:
         given, here, period = self._given, self._found.here, self._found.period
         patients = len(distinct(given.patient[here]))
         days = period.last.toordinal() - period.first.toordinal() + 1
-        value = 90 * len(here) / (patients * days) if patients >= SMALL else None
-        figure = amount(
-            "infusions_per_90_days", value, "infusions", n=patients, rows=FactIds("i", given.fact[here])
-        )
-        return msgspec.structs.replace(figure, numerator=90 * len(here), denominator=patients * days)
+        figure = quotient(
+            "infusions_per_90_days", len(here), patients * days, "infusions", n=patients,
+            rows=FactIds("i", given.fact[here]),
+        )  # fmt: skip
+        return figure if patients >= SMALL else msgspec.structs.replace(figure, value=None)
 
 
 def _ids(prefix: str, positions: Array) -> list[str]:

@@ -58,8 +58,9 @@ class SafetyFigures:
         """Episodes per 100 infusions, exact Poisson; counts alone under ten infusions."""
         n = len(self._fact)
         figure = quotient(
-            "side_effect_rate", 100 * len(own), n, "per 100", n=n, rows=FactIds("y", own.fact), excluded=self._excluded
-        )
+            "side_effect_rate", len(own), n, "per 100", n=n, rows=FactIds("y", own.fact),
+            excluded=self._excluded,
+        )  # fmt: skip
         if n < SMALL:
             return msgspec.structs.replace(figure, value=None)
         low, high = poisson_interval(len(own))

@@ -112,10 +112,15 @@ def _made(value: Any) -> Any:
     raise NotImplementedError(type(value).__name__)
 
 
+PER: Mapping[str, int] = {"side_effect_rate": 100, "infusions_per_90_days": 90}
+"""By metric what numerator over denominator is multiplied with, where its value is no plain ratio."""
+
+
 class Figure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One number and all that it rests on.
 
-    `value` is null when there is no denominator, or when a rate would rest on fewer than ten. `excluded` counts what
+    `value` is null when there is no denominator, or when a rate would rest on fewer than ten; else it is numerator over
+    denominator, or that times what `PER` says. `excluded` counts what
     was left out, by reason. `rows` are the ids of the facts counted; `numerator_rows` those in the numerator.
 
     `gc=False`: a report holds ten thousand figures and none is part of a cycle.
@@ -180,12 +185,12 @@ def quotient(
     excluded: Mapping[str, int] | None = None,
     flags: Mapping[str, int] | None = None,
 ) -> Figure:
-    """A ratio of amounts (minutes over minutes); null without a denominator, never 0."""
+    """A ratio of amounts (minutes over minutes), times what `PER` says; null without a denominator, never 0."""
     definition = current(metric)
     return Figure(
-        metric=metric, value=numerator / denominator if denominator else None, unit=unit, numerator=numerator,
-        denominator=denominator, excluded=excluded or {}, n=n, rows=_kept(rows), flags=flags or {},
-        definition=definition.name, definition_version=definition.version,
+        metric=metric, value=PER.get(metric, 1) * numerator / denominator if denominator else None,
+        unit=unit, numerator=numerator, denominator=denominator, excluded=excluded or {}, n=n, rows=_kept(rows),
+        flags=flags or {}, definition=definition.name, definition_version=definition.version,
     )  # fmt: skip
 
 

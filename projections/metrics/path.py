@@ -13,7 +13,7 @@ import msgspec
 from projections.facts.encoding import DAY, HOUR, moment
 from projections.metrics.calendar import Period, zone
 from projections.metrics.courses import Course, Gate, Infusion, Plan
-from projections.metrics.figures import SMALL, Figure, Spread, amount, left_out, proportion, quotient, spread
+from projections.metrics.figures import SMALL, Figure, Spread, left_out, proportion, quotient, spread
 from projections.metrics.outcomes import Material
 from projections.metrics.relief import Score, Scores
 
@@ -272,8 +272,8 @@ def per_90_days(infusions: Sequence[Infusion], period: Period) -> Figure:
     """Infusions per patient per 90 days."""
     patients = {one.patient for one in infusions}
     days = (period.last - period.first + timedelta(days=1)).days
-    value = 90 * len(infusions) / (len(patients) * days) if len(patients) >= SMALL else None
-    figure = amount(
-        "infusions_per_90_days", value, "infusions", n=len(patients), rows=[one.fact for one in infusions]
-    )
-    return msgspec.structs.replace(figure, numerator=90 * len(infusions), denominator=len(patients) * days)
+    figure = quotient(
+        "infusions_per_90_days", len(infusions), len(patients) * days, "infusions", n=len(patients),
+        rows=[one.fact for one in infusions],
+    )  # fmt: skip
+    return figure if len(patients) >= SMALL else msgspec.structs.replace(figure, value=None)

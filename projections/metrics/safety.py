@@ -207,7 +207,7 @@ def per_100(material: SafetyMaterial, own: Sequence[Episode]) -> Figure:
     """Episodes per 100 infusions, exact Poisson; counts alone under ten infusions."""
     n = len(material.infusions)
     figure = quotient(
-        "side_effect_rate", 100 * len(own), n, "per 100", n=n, rows=[one.fact for one in own],
+        "side_effect_rate", len(own), n, "per 100", n=n, rows=[one.fact for one in own],
         excluded=material.excluded,
     )  # fmt: skip
     if n < SMALL:

@@ -71,7 +71,7 @@ def test_side_effects_are_the_recount(seed: int, days: int) -> None:
         assert (one.share.numerator, one.share.denominator) == (len(hit), len(counted))
         assert {grade: figure.numerator for grade, figure in one.by_grade.items()} == dict(Counter(hit.values()))
         assert one.treated.numerator == treated[one.kind]
-        assert one.per_100.numerator == 100 * episodes[one.kind]
+        assert one.per_100.numerator == episodes[one.kind]
         if len(counted) >= 10:
             low = scipy.stats.chi2.ppf(0.025, 2 * episodes[one.kind]) / 2 * 100 / len(counted)
             high = scipy.stats.chi2.ppf(0.975, 2 * episodes[one.kind] + 2) / 2 * 100 / len(counted)

@@ -129,6 +129,6 @@ def per_90_days(courses: Courses, chosen: list[str], period: Period) -> dict[str
     own = courses.in_period(courses.infusions, chosen, period, "started")
     patients, days = own.patient.nunique(), (period[1] - period[0]).days + 1
     return {
-        "value": 90 * len(own) / (patients * days) if patients >= stats.FEW else None, "numerator": 90 * len(own),
+        "value": 90 * len(own) / (patients * days) if patients >= stats.FEW else None, "numerator": len(own),
         "denominator": patients * days, "n": patients,
     }  # fmt: skip

@@ -207,7 +207,7 @@ class Safety:
 
 def _rate(episodes: int, infusions: int) -> dict[str, Any]:
     return {
-        "value": 100 * episodes / infusions if infusions >= stats.FEW else None, "numerator": 100 * episodes,
+        "value": 100 * episodes / infusions if infusions >= stats.FEW else None, "numerator": episodes,
         "denominator": infusions, "n": infusions,
         "interval": stats.exact_poisson(episodes, infusions, 100.0),
     }  # fmt: skip

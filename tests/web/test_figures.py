@@ -43,6 +43,14 @@ def test_minutes_of_minutes() -> None:
     assert many.basis == f"100 of 1\u2009000{NBSP}h · n{NBSP}90"
 
 
+def test_rates_say_what_was_counted_over_what() -> None:
+    """The numerator is the count itself, not what the factor makes of it."""
+    rate = shown(quotient("side_effect_rate", 312, 293, "per 100", n=293), "p")
+    assert (rate.value, rate.basis) == ("106.5", f"312 in 293{NBSP}infusions")
+    often = shown(quotient("infusions_per_90_days", 293, 5460, "infusions", n=60), "p")
+    assert (often.value, often.basis) == ("4.8", f"293 in 5\u2009460{NBSP}patient-days · n{NBSP}60")
+
+
 @pytest.mark.parametrize(("many", "said"), [
     (0, "none in this period"), (4, "median of 4; too few for more"),
     (20, f"median; 90{NBSP}% within 17.1{NBSP}min · n{NBSP}20"),
