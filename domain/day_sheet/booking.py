@@ -107,7 +107,7 @@ class AppointmentKept(Event, frozen=True, kw_only=True):
 
 
 class OverbookingAuthorised(Event, frozen=True, kw_only=True):
-    """A person booked over what is taken, on purpose and for a reason."""
+    """A person booked over what was taken, on purpose and for a reason; where nothing was in the way there is none."""
 
     NAME: ClassVar[str] = "appointment.overbooking_authorised.v1"
     appointment_id: UUID
@@ -221,7 +221,7 @@ def _authorised(
             occurred_at=command.at, appointment_id=slot.appointment_id, resource=needed[kind],
             authorised_by=overbooking.authorised_by, reason_code=overbooking.reason_code, reason=overbooking.reason,
         )
-        for kind in dict.fromkeys(overbooking.resources) if kind in needed
+        for kind in dict.fromkeys(overbooking.resources) if needed.get(kind) in facts.taken
     )
 
 

@@ -137,10 +137,10 @@ def _refusals(slot: Appointment, at: datetime, facts: Facts) -> Iterator[DomainE
 
 
 def _taken(slot: Appointment, command: BookAppointment, facts: Facts, board: Board) -> Iterator[Obstacle]:
-    for claim in claims(slot, command.overbooking, facts):
-        blocker = board.blocker(claim)
-        if blocker is not None:
-            kind = claim.resource.partition(":")[0]
+    over = command.overbooking.resources if command.overbooking is not None else ()
+    for claim in claims(slot, None, facts):
+        blocker, kind = board.blocker(claim), claim.resource.partition(":")[0]
+        if blocker is not None and kind not in over:
             yield Obstacle(
                 rule="claim-conflict", what=kind, message=f"The {kind} is taken for that time.", until=blocker.ends,
                 holder=blocker.holder,

@@ -157,13 +157,13 @@ def resources(one: Appointment) -> dict[Code, str]:
 
 
 def claims(one: Appointment, overbooking: Overbooking | None, facts: Facts) -> tuple[Claim, ...]:
-    """The claims of a booked slot; what was deliberately overbooked is written but not enforced."""
+    """The claims of a booked slot; what is taken and deliberately overbooked is written but not enforced."""
     over = overbooking.resources if overbooking is not None else ()
     return tuple(
         Claim(
             resource=resource, holder=holder(one.appointment_id), starts=one.starts_at.astimezone(UTC),
             ends=one.ends_at.astimezone(UTC), capacity=facts.nurse_patients if kind == "nurse" else 1,
-            enforce=kind not in over,
+            enforce=kind not in over or resource not in facts.taken,
         )
         for kind, resource in resources(one).items()
     )

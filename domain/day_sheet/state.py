@@ -96,6 +96,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     day as half-open intervals [starts, ends) in UTC, in order, touching ones joined (DST resolved). closures: those not
     lifted. rooms: in service. visit: the adopted protocol's minutes. nurse_patients: how many patients one nurse may
     have at once. nurses, prescribers: assigned here, credential in date on the day. authorisers: who may overbook.
+    taken: of a slot to be overbooked, the resources that others hold.
     """
 
     local_date: date
@@ -108,6 +109,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     nurses: frozenset[UUID] = frozenset()
     prescribers: frozenset[UUID] = frozenset()
     authorisers: frozenset[UUID] = frozenset()
+    taken: frozenset[str] = frozenset()
     course: CourseFact | None = None
 
 

@@ -35,7 +35,7 @@ def use_cases(reader: Reader) -> dict[type[Command], UseCase]:
         **staff.use_cases(),
         **patients.use_cases(reader),
         **courses.use_cases(reader),
-        **appointments.use_cases(),
+        **appointments.use_cases(reader),
         **series.use_cases(reader),
         **infusions.use_cases(reader),
         **diaries.use_cases(),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from msgspec.structs import replace
 
 from domain import clinic, course, day_sheet
-from domain.day_sheet.slots import NotOnThisSheet
+from domain.day_sheet.slots import NotOnThisSheet, claims
 from domain.day_sheet.state import AppointmentNotFound, local_date
 from domain.kernel import Command, derived_id
 from domain.patient.state import require_living
@@ -22,6 +23,7 @@ from services.handling import Load, NotFound, Plan, Request, UseCase, Write
 from services.use_cases.case import (
     AUTHORISERS,
     Case,
+    Reader,
     acting_clinic,
     cared_for,
     local_day,
@@ -31,11 +33,11 @@ from services.use_cases.case import (
 )
 
 
-def use_cases() -> Mapping[type[Command], UseCase]:
+def use_cases(reader: Reader) -> Mapping[type[Command], UseCase]:
     """Every command that a person gives about a day sheet."""
     return {
-        day_sheet.BookAppointment: Case(day_sheet, _booked),
-        day_sheet.MoveAppointment: Case(day_sheet, _moved),
+        day_sheet.BookAppointment: Case(day_sheet, partial(_booked, reader)),
+        day_sheet.MoveAppointment: Case(day_sheet, partial(_moved, reader)),
         day_sheet.ConfirmAppointment: Case(day_sheet, _about),
         day_sheet.CancelAppointment: Case(day_sheet, _fell_through),
         day_sheet.RecordNoShow: Case(day_sheet, _fell_through),
@@ -53,15 +55,18 @@ def sheet_of(here: clinic.State, moment: datetime) -> UUID:
 # --- booking -------------------------------------------------------------------------------------
 
 
-def _booked(stream_id: UUID, command: day_sheet.BookAppointment, request: Request, load: Load) -> Plan:
+def _booked(
+    reader: Reader, stream_id: UUID, command: day_sheet.BookAppointment, request: Request, load: Load
+) -> Plan:
     here = acting_clinic(load, request, command.now)
     require_living(taken_in(load, command.patient_id, request))
     sheet = _this_sheet(stream_id, here, command.starts_at, "/starts_at")
-    facts = slot_facts(load, here, command.starts_at, command)
+    facts = over_what(reader, command, slot_facts(load, here, command.starts_at, command))
     booking = Write(aggregate=day_sheet, stream_id=sheet, command=command, facts=facts)
     return Plan(
         writes=(booking, *booster_booked(load, command, command.course_id)), subject=command.patient_id,
         clinic_id=here.stream_id, ids={"appointment_id": str(command.appointment_id)},
+        claims_seen=command.overbooking is not None,
     )
 
 
@@ -100,6 +105,16 @@ def slot_facts(load: Load, here: clinic.State, starts_at: datetime, command: Any
         authorisers=frozenset({authoriser}) if may and authoriser is not None else frozenset(),
         course=_course_fact(load, getattr(command, "course_id", None)),
     )
+
+
+def over_what(reader: Reader, booking: day_sheet.BookAppointment, facts: day_sheet.Facts) -> day_sheet.Facts:
+    """With what others hold over the slot, where it is to be overbooked: only that is booked over."""
+    if booking.overbooking is None:
+        return facts
+    wanted = claims(day_sheet.slot_of(booking, facts), None, facts)
+    starts, ends = wanted[0].starts, wanted[0].ends or wanted[0].starts
+    board = day_sheet.Board.of(reader.claims_over([one.resource for one in wanted], starts, ends))
+    return replace(facts, taken=frozenset(one.resource for one in wanted if board.blocker(one) is not None))
 
 
 def _joined_spans(spans: list[tuple[datetime, datetime]]) -> tuple[tuple[datetime, datetime], ...]:
@@ -177,25 +192,30 @@ def _fell_through(stream_id: UUID, command: Any, request: Request, load: Load) -
     return Plan(writes=(*plan.writes, unlinked), subject=plan.subject, clinic_id=plan.clinic_id)
 
 
-def _moved(stream_id: UUID, command: day_sheet.MoveAppointment, request: Request, load: Load) -> Plan:
+def _moved(
+    reader: Reader, stream_id: UUID, command: day_sheet.MoveAppointment, request: Request, load: Load
+) -> Plan:
     """To another day the appointment leaves this sheet and is booked on that one under the same id, in one commit."""
     here = acting_clinic(load, request, command.now)
     was = found(stream_id, command.appointment_id, request, load, here)
     cared_for(load, was.patient_id, request)
-    named = replace(_as_booking(was, command), course_id=None)
+    arriving = _as_booking(was, command)
+    named = over_what(reader, arriving, slot_facts(load, here, command.starts_at, replace(arriving, course_id=None)))
     leaving = Write(
         aggregate=day_sheet, stream_id=stream_id, command=command,
-        facts=replace(slot_facts(load, here, command.starts_at, named), local_date=local_day(here, was.starts_at)),
+        facts=replace(named, local_date=local_day(here, was.starts_at)),
     )
     writes = [leaving]
     if sheet_of(here, command.starts_at) != stream_id:
-        arriving = _as_booking(was, command)
         writes.append(Write(
             aggregate=day_sheet, stream_id=sheet_of(here, command.starts_at),
             command=replace(arriving, moved_from=local_day(here, was.starts_at)),
-            facts=slot_facts(load, here, command.starts_at, arriving),
+            facts=over_what(reader, arriving, slot_facts(load, here, command.starts_at, arriving)),
         ))
-    return Plan(writes=tuple(writes), subject=was.patient_id, clinic_id=here.stream_id)
+    return Plan(
+        writes=tuple(writes), subject=was.patient_id, clinic_id=here.stream_id,
+        claims_seen=command.overbooking is not None,
+    )
 
 
 def _as_booking(was: day_sheet.Appointment, command: day_sheet.MoveAppointment) -> day_sheet.BookAppointment:

@@ -20,7 +20,7 @@ from domain.day_sheet.waitlist import NotWaiting, SlotNotWanted
 from domain.kernel import Claim, Command
 from domain.patient.state import require_living
 from services.handling import Load, NotFound, Plan, Request, UseCase, Write
-from services.use_cases.appointments import booster_booked, sheet_of, slot_facts
+from services.use_cases.appointments import booster_booked, over_what, sheet_of, slot_facts
 from services.use_cases.case import Case, Reader, acting_clinic, local_day, taken_in
 
 
@@ -148,7 +148,7 @@ def _refilled(
         series_id=series_in_force(load, waiting.visit_kind, course_id, None), prescriber_id=command.prescriber_id,
         nurse_id=command.nurse_id, overbooking=command.overbooking,
     )
-    facts = slot_facts(load, here, booking.starts_at, booking)
+    facts = over_what(reader, booking, slot_facts(load, here, booking.starts_at, booking))
     slot = day_sheet.slot_of(booking, facts)
     if slot.starts_at < waiting.earliest_at or slot.ends_at > waiting.latest_at:
         raise SlotNotWanted(earliest_at=waiting.earliest_at.isoformat(), latest_at=waiting.latest_at.isoformat(),
@@ -162,6 +162,7 @@ def _refilled(
     return Plan(
         writes=(booked, left, *booster_booked(load, booking, course_id)), subject=waiting.patient_id,
         clinic_id=here.stream_id, ids={"appointment_id": str(command.appointment_id)},
+        claims_seen=command.overbooking is not None,
     )
 
 

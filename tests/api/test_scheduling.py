@@ -14,7 +14,7 @@ from domain.kernel import Role
 from projections import utilization
 from projections.metrics.calendar import Period
 from tests.api.story import NEVER_CARES
-from tests.api.world import HERE, World
+from tests.api.world import HERE, PIN, World
 from tests.conftest import Database
 from tests.support.clock_changes import next_change
 
@@ -224,3 +224,28 @@ def test_who_may_not_book_may_not_book_a_series(world: World) -> None:
         answer = post(world, f"{here(world)}/series-bookings",
                       series(world, (1, ex.ROOM, aware(world, 20, "09:00"))), role=role)  # type: ignore[arg-type]
         assert answer.status_code == 403
+
+
+def test_overbooking_is_authorised_by_whoever_asks_or_by_a_pin(world: World) -> None:
+    """The front desk names the prescriber, whose PIN it does not know; the prescriber needs none for themselves."""
+    sheet = f"/v1/appointments/{world.ids[ex.CLINIC]}/{day(world, 27)}"
+    visit = world.real({
+        "patient_id": ex.DUPLICATE, "room_id": ex.ROOM, "visit_kind": "follow_up",
+        "overbooking": {"authorised_by": ex.PRESCRIBER, "reason_code": "urgent"}})
+
+    def book(patient: str, role: Role = "front_desk", clock: str = "10:00", **more: Any) -> Any:
+        return post(world, sheet, {
+            **visit, "patient_id": world.ids[patient], "starts_at": day(world, 27, clock), **more}, role)
+
+    assert book(ex.DUPLICATE, overbooking=None).status_code == 201
+    head = world.services.log.head()
+    for more in ({}, {"authoriser_pin": "000000"}):
+        refused = book(ex.PATIENT, **more)
+        assert (refused.status_code, refused.get_json()["errors"][0]["pointer"]) == (403, "/authoriser_pin")
+    assert world.services.log.head() == head
+    for role, clock, until, pin in (
+        ("front_desk", "10:00", "10:15", {"authoriser_pin": PIN}), ("prescriber", "10:15", "10:30", {}),
+    ):
+        made = book(ex.PATIENT, role, clock, ends_at=day(world, 27, until), **pin)
+        assert made.status_code == 201, made.text
+        assert "appointment.overbooking_authorised.v1" in made.get_json()["events"]

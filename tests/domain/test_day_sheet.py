@@ -251,7 +251,7 @@ OVER = Overbooking(authorised_by=MANAGER, reason_code="urgent", reason="Pain cri
 
 
 def test_overbooking_is_an_event_of_its_own_with_a_person_and_a_reason() -> None:
-    outcome = new().when(decide, booking(overbooking=OVER), FACTS)
+    outcome = new().when(decide, booking(overbooking=OVER), replace(FACTS, taken=frozenset({f"room:{ROOM}"})))
     outcome.then_claims(
         claim("room", ROOM, at(9), at(11), enforce=False), claim("patient", PATIENT, at(9), at(11)))
     _, authorised = outcome.events
@@ -262,8 +262,17 @@ def test_overbooking_is_an_event_of_its_own_with_a_person_and_a_reason() -> None
 
 def test_over_a_nurse_and_a_room_are_two_authorisations() -> None:
     over = replace(OVER, resources=("room", "nurse"))
-    new().when(decide, booking(overbooking=over, nurse_id=NURSE), FACTS).then_kinds(
+    taken = replace(FACTS, taken=frozenset({f"room:{ROOM}", f"nurse:{NURSE}"}))
+    new().when(decide, booking(overbooking=over, nurse_id=NURSE), taken).then_kinds(
         AppointmentBooked, OverbookingAuthorised, OverbookingAuthorised)
+
+
+def test_where_nothing_is_in_the_way_nothing_is_overbooked() -> None:
+    """Nor is it on a move; and the claim is enforced, so that somebody faster is not overbooked unsaid."""
+    outcome = new().when(decide, booking(overbooking=OVER), FACTS)
+    outcome.then_kinds(AppointmentBooked)
+    outcome.then_claims(claim("room", ROOM, at(9), at(11)), claim("patient", PATIENT, at(9), at(11)))
+    booked().when(decide, move(overbooking=OVER), FACTS).then_kinds(AppointmentMoved)
 
 
 @pytest.mark.parametrize("over", [

@@ -99,6 +99,24 @@ def test_overbooking_needs_somebody_who_answers_for_it(
     assert "appointment.overbooking_authorised.v1" in practice.names(practice.sheet(tomorrow))
 
 
+def test_overbooking_is_written_only_where_something_was_in_the_way(
+    practice: Practice, patient_id: UUID, course_id: UUID, tomorrow: datetime
+) -> None:
+    """Booked and moved onto free time it is an ordinary booking; moved over another one it is not."""
+    over = day_sheet.Overbooking(authorised_by=practice.manager_id, reason_code="urgent")
+    practice.book(patient_id, tomorrow, course_id=course_id)
+    other = practice.patient()
+    its_course = practice.course(other)
+    booked = practice.book(other, tomorrow + timedelta(hours=3), course_id=its_course, overbooking=over)
+    sheet, named = practice.sheet(tomorrow), "appointment.overbooking_authorised.v1"
+    moving = {"appointment_id": booked, "room_id": practice.rooms[0], "asked_by": "clinic", "reason_code": "other",
+              "overbooking": over, "by": practice.actor("front_desk")}
+    practice.do(sheet, day_sheet.MoveAppointment, **moving, starts_at=tomorrow + timedelta(hours=4))
+    assert named not in practice.names(sheet)
+    practice.do(sheet, day_sheet.MoveAppointment, **moving, starts_at=tomorrow + timedelta(hours=1))
+    assert practice.names(sheet).count(named) == 1
+
+
 def test_two_bookings_of_the_same_room_at_the_same_moment_come_to_one(practice: Practice, tomorrow: datetime) -> None:
     """Twelve at once from twelve threads with four services of their own (as processes have): one is booked."""
     people = [practice.patient() for _ in range(12)]

@@ -17,7 +17,7 @@ from api.http import examples as ex
 from domain import clinic, day_sheet
 from domain.kernel import derived_id
 from tests.api.story import NEVER_CARES
-from tests.api.world import HERE, ROLES, World
+from tests.api.world import HERE, PIN, ROLES, World
 from tests.conftest import Database
 from tests.support.clock_changes import next_change
 from tests.web.forms import Form, form_of, forms_of, submit
@@ -248,8 +248,15 @@ def test_overbooking_needs_a_person_and_a_reason_and_is_an_event(world: World) -
     wanted = {"slot": slot(world, ex.ROOM, 6, 9), "overbook": "1", "over": "room"}
     assert "who authorises it, and a reason" in unescape(submit(browser, form, **wanted).text)
     assert form.offered["authorised_by"][1:] == [world.ids[ex.PRESCRIBER]]
+    wanted |= {"authorised_by": world.ids[ex.PRESCRIBER], "overbook_reason": "urgent"}
     head = world.services.log.head()
-    done = submit(browser, form, **wanted, authorised_by=world.ids[ex.PRESCRIBER], overbook_reason="urgent")
+    for pin in ("", "000000"):
+        refused = submit(browser, form, **wanted, authoriser_pin=pin)
+        assert (refused.status_code, "types their own PIN" in refused.text) == (422, True)
+    assert world.services.log.head() == head
+    assert PIN not in submit(browser, form, **{**wanted, "slot": "other"}, authoriser_pin=PIN).text
+    head = world.services.log.head()
+    done = submit(browser, form, **wanted, authoriser_pin=PIN)
     assert done.status_code == 303, unescape(done.text)
     assert [record.name for record in world.services.log.read(head, 9)] == [
         "appointment.booked.v1", "appointment.overbooking_authorised.v1"]
@@ -258,6 +265,21 @@ def test_overbooking_needs_a_person_and_a_reason_and_is_an_event(world: World) -
     over = world.services.log.read(head, 1)[0].event.appointment_id  # type: ignore[attr-defined]
     told = unescape(page(browser, path(world, f"{day(world, 6)}/{over}")))
     assert re.search(r"<dt>Overbooked</dt><dd>authorised by [^<]+: urgent</dd>", told)
+
+
+def test_who_may_authorise_overbooking_does_so_by_booking(world: World) -> None:
+    """Nobody is chosen from a list and no PIN is asked; over nothing no such event is written."""
+    browser = world.browser("prescriber", "A")
+    book(world, browser, 17, 9)
+    form = _posts(browser, world, 17, ex.PATIENT, "follow_up")[0]
+    assert not {"authorised_by", "authoriser_pin"} & set(form.offered)
+    over = {"overbook": "1", "over": "room", "overbook_reason": "urgent"}
+    free = submit(browser, form, **over, slot=slot(world, ROOM_2, 17, 14))
+    assert free.status_code == 303, unescape(free.text)
+    again = _posts(browser, world, 17, ex.PATIENT, "follow_up")[0]
+    assert submit(browser, again, **over, slot=slot(world, ex.ROOM, 17, 9)).status_code == 303
+    by = [one.overbooked_by for one in sheet(world, 17).appointments.values()]
+    assert sorted(map(str, by)) == sorted(["None", "None", world.ids[ex.PRESCRIBER]])
 
 
 def test_the_time_clicked_in_the_grid_stays_chosen_for_another_kind_of_visit(world: World) -> None:

@@ -21,6 +21,7 @@ from api.http.context import wired
 from api.http.reading import answer, read_endpoint
 from api.http.scheduling import openings
 from api.http.scope import of_sheet, see_clinic, sheet_id
+from api.http.second_person import AUTHORISER_PIN, check_authoriser
 from domain import day_sheet
 from services.scheduling import Asked
 
@@ -43,7 +44,7 @@ def _of_appointment(name: str, command: type, example: dict[str, object], **more
 COMMANDS = (
     CommandEndpoint(
         name="book", path=SHEET, command=day_sheet.BookAppointment, place=of_sheet, link=SEEN,
-        new_ids=("appointment_id",), local_moments=TIMES,
+        new_ids=("appointment_id",), local_moments=TIMES, extra=AUTHORISER_PIN, before=check_authoriser,
         example={"patient_id": ex.PATIENT, "room_id": ex.ROOM, "visit_kind": "trial", "starts_at": ex.NINE,
                  "ends_at": ex.ELEVEN, "course_id": ex.COURSE},
     ),
@@ -51,7 +52,7 @@ COMMANDS = (
         "move", day_sheet.MoveAppointment,
         {"room_id": ex.ROOM, "starts_at": "2026-03-02T10:00:00", "ends_at": "2026-03-02T12:00:00",
          "asked_by": "patient", "reason_code": "work"},
-        local_moments=TIMES, if_match=True,
+        local_moments=TIMES, if_match=True, extra=AUTHORISER_PIN, before=check_authoriser,
     ),
     _of_appointment("confirm", day_sheet.ConfirmAppointment, {}),
     _of_appointment(

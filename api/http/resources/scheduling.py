@@ -33,6 +33,7 @@ from api.http.scheduling_shapes import (
     WaitlistSchema,
 )
 from api.http.scope import course_state, of_clinic, of_sheet, see_clinic, see_patient, see_staff, timezone_of
+from api.http.second_person import AUTHORISER_PIN, check_authoriser
 from domain import clinic, day_sheet
 from domain.course.series import USUAL_INFUSIONS
 from projections import waiting_list
@@ -57,6 +58,7 @@ COMMANDS = (
         path="/appointments/<uuid:clinic_id>/<date:local_date>/waitlist/<uuid:entry_id>/book",
         command=day_sheet.BookFromWaitlist, place=of_sheet, link="/clinics/{clinic_id}/schedule",
         new_ids=("appointment_id",), from_path=("entry_id",), local_moments=("starts_at", "ends_at"),
+        extra=AUTHORISER_PIN, before=check_authoriser,
         example={"room_id": ex.ROOM, "starts_at": ex.NINE, "ends_at": ex.ELEVEN},
     ),
 )

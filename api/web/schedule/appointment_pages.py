@@ -65,7 +65,7 @@ def move(clinic_id: UUID, local_date: date, appointment_id: UUID) -> AnyResponse
         at.act(
             at.sheet_id(local_date), day_sheet.MoveAppointment, appointment_id=appointment_id, room_id=room_id,
             starts_at=starts_at, asked_by=request.form.get("asked_by", ""),
-            reason_code=request.form.get("reason", ""), overbooking=choosing.overbooking_of(),
+            reason_code=request.form.get("reason", ""), overbooking=choosing.overbooking_of(at),
         )
         went.append(starts_at.date())
 

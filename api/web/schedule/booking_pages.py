@@ -40,7 +40,7 @@ def make_booking(clinic_id: UUID) -> AnyResponse:
             at.clinic_id, day_sheet.BookAppointment, appointment_id=NEW, patient_id=found[0], room_id=room_id,
             visit_kind=kind, starts_at=starts_at, ends_at=_end(starts_at), course_id=course_id,
             series_id=series_in_force(at.known.load, kind, course_id, None), nurse_id=choosing.id_of("nurse"),
-            prescriber_id=choosing.id_of("prescriber"), overbooking=choosing.overbooking_of(),
+            prescriber_id=choosing.id_of("prescriber"), overbooking=choosing.overbooking_of(at),
         )
     except DomainError as error:
         return _form(at, refused(at, error), 422)

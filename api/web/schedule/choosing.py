@@ -11,6 +11,7 @@ from flask import g, request
 
 from api.http.context import wired
 from api.http.scope import see_patient
+from api.http.second_person import authorised
 from api.web.schedule.place import Desk, FormSlip, local_moment, names_of, said_name
 from api.web.wording import day as day_in_words
 from domain import day_sheet
@@ -160,14 +161,20 @@ def id_of(name: str) -> UUID | None:
         raise FormSlip("Choose one of the list.", pointer=f"/{name}") from error
 
 
-def overbooking_of() -> day_sheet.Overbooking | None:
-    """The deliberate overbooking that the form asks for; None when it does not. Raises FormSlip."""
+def overbooking_of(at: Desk) -> day_sheet.Overbooking | None:
+    """The deliberate overbooking that the form asks for, authorised by whoever is signed in or by the other's PIN;
+    None when it does not. Raises FormSlip."""
     if not request.form.get("overbook"):
         return None
-    authorised_by = id_of("authorised_by")
+    authorised_by = at.authorises or id_of("authorised_by")
     reason_code = request.form.get("overbook_reason", "")
     if authorised_by is None or not reason_code:
         raise FormSlip("Overbooking needs who authorises it, and a reason.", pointer="/overbook")
+    if not authorised(authorised_by, request.form.get("authoriser_pin", "")):
+        raise FormSlip(
+            "Whoever authorises the overbooking types their own PIN: it is wrong, not set, or locked for a while.",
+            pointer="/authoriser_pin",
+        )
     resources = tuple(request.form.getlist("over")) or ("room",)
     return day_sheet.Overbooking(
         authorised_by=authorised_by, reason_code=reason_code, reason=request.form.get("overbook_note") or None,

@@ -106,6 +106,11 @@ class Desk:
         """Who may answer for an overbooking."""
         return self.staff(*AUTHORISERS)
 
+    @property
+    def authorises(self) -> UUID | None:
+        """Whoever is signed in, where they may answer for an overbooking themselves."""
+        return next((one for one, _ in self.authorisers() if str(one) == principal().actor_id), None)
+
     # --- acting ---
 
     def act(self, stream_id: UUID, command: type[Command], **fields: Any) -> Receipt:
