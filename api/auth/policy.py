@@ -11,11 +11,12 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from domain.clinic.on_call import ANSWERS_ALERTS
 from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-25.25"
+VERSION = "2026-11-25.26"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset",
@@ -52,6 +53,9 @@ class Permit:
 MANAGES: frozenset[Role] = frozenset({"owner", "manager"})
 PRESCRIBES: frozenset[Role] = frozenset({"owner", "prescriber"})
 TREATS: frozenset[Role] = frozenset({"owner", "prescriber", "nurse"})
+ANSWERS: frozenset[Role] = frozenset(ANSWERS_ALERTS)
+"""Whoever is told of an alert from home can acknowledge it: the domain's own list."""
+
 DESK: frozenset[Role] = frozenset({"owner", "manager", "front_desk"})
 MEETS: frozenset[Role] = frozenset({"owner", "manager", "prescriber", "nurse", "front_desk"})
 EMERGENCY: frozenset[Role] = frozenset({"prescriber", "nurse"})
@@ -124,11 +128,12 @@ POLICY: Mapping[str, Permit] = dict([
     *_rows("infusions:write", PRESCRIBES, "countersign sign_off_side_effect"),
     *_rows("infusions:read", READS_CHART, "show"),
     *_rows("diary:write", TREATS, """score_pain score_function score_mood score_cognition report_relief measure_weight
-           report_side_effect schedule_follow_ups miss_follow_up acknowledge_alert amend_entry strike_entry"""),
+           report_side_effect schedule_follow_ups miss_follow_up amend_entry strike_entry"""),
+    *_rows("diary:write", ANSWERS, "acknowledge_alert"),
     *_rows("diary:write", MEETS, "make_link revoke_link"),
     *_rows("diary:read", READS_CHART, "show"),
     *_rows("diary:read", MEETS | {"auditor"}, "links"),
-    *_rows("alerts:read", TREATS | {"manager", "auditor"}, "list"),
+    *_rows("alerts:read", ANSWERS | {"auditor"}, "list"),
     *_rows("cabinets:write", TREATS | {"manager"}, "receive"),
     *_rows("cabinets:write", TREATS, "draw waste break_vials explain_discrepancy"),
     *_rows("cabinets:read", READS_CABINET, "list show"),
@@ -142,8 +147,8 @@ POLICY: Mapping[str, Permit] = dict([
     *_pages(PERSONS, """web_account.show web_account.change_role web_account.end_session web_account.stay
             web_account.sign_out_everywhere web_account.remaining web_account.change_password
             web_account.second_step web_account.confirm_second_step web_account.remove_second_step"""),
-    *_pages(TREATS | {"manager", "auditor"}, "web_alerts.show"),
-    *_pages(TREATS, "web_alerts.acknowledge"),
+    *_pages(ANSWERS | {"auditor"}, "web_alerts.show"),
+    *_pages(ANSWERS, "web_alerts.acknowledge"),
     *_pages(READS_FIGURES, "web_digest.show web_digest.change"),
     *_pages(READS_FIGURES, "web_clinics.show web_utilization.show web_outcomes.show web_safety.show"),
     *_pages(RUNS_THE_DAY, "web_today.show web_boosters.show"),

@@ -158,4 +158,4 @@ Please sign in, look at it and acknowledge it:
 """
 
 NEXT = "You are on call. Without an acknowledgement within {minutes} minutes the next person is told."
-EVERYBODY = "Everybody who can be reached has been told, because nobody on the on-call list has acknowledged it."
+EVERYBODY = "Everybody here who can acknowledge it has been told, because nobody who is on call has."

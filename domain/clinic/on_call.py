@@ -10,7 +10,11 @@ from msgspec.structs import replace
 
 from domain.clinic.conduct import NotAssigned
 from domain.clinic.state import OnCall, State, require_clinic
-from domain.kernel import BadInput, Command, Decision, Event
+from domain.kernel import BadInput, Command, Decision, Event, Role
+
+ANSWERS_ALERTS: tuple[Role, ...] = ("prescriber", "nurse", "manager", "owner")
+"""Who may be on call, is told when the list is used up, and acknowledges: one list, so that nobody is woken who can do
+nothing about it. A manager is on it because they can reach somebody who treats, and say so ("prescriber informed")."""
 
 ESCALATES_AFTER_MINUTES = 10
 """How long somebody has to acknowledge where the clinic has not said otherwise. (Proposed here.)"""
@@ -20,7 +24,7 @@ _PHONE = re.compile(r"[+0-9][0-9 ().-]{2,30}(?: ?(?:x|ext\.?) ?[0-9]{1,6})?")
 
 
 class OnCallNotValid(BadInput):
-    """An on-call list names different people, a time from 1 minute to a day, and a number that can be dialled."""
+    """An on-call list names different people who answer alerts, a time from 1 minute to a day, a number to dial."""
 
 
 class OnCallSet(Event, frozen=True, kw_only=True):
@@ -42,7 +46,7 @@ class SetOnCall(Command, frozen=True, kw_only=True):
 
 
 def decide_on_call(state: State, command: SetOnCall) -> Decision:
-    """Only people who work here can be on call. Raises OnCallNotValid, NotAssigned."""
+    """Only people who work here in one of ANSWERS_ALERTS can be on call. Raises OnCallNotValid, NotAssigned."""
     require_clinic(state)
     if len(set(command.staff_ids)) != len(command.staff_ids):
         raise OnCallNotValid("somebody is named twice", pointer="/staff_ids")
@@ -55,6 +59,10 @@ def decide_on_call(state: State, command: SetOnCall) -> Decision:
     for index, staff_id in enumerate(command.staff_ids):
         if not state.works_here(staff_id):
             raise NotAssigned(staff_id=str(staff_id), pointer=f"/staff_ids/{index}")
+        if not state.works_here(staff_id, *ANSWERS_ALERTS):
+            raise OnCallNotValid(
+                "somebody is named whose role cannot acknowledge an alert", staff_id=str(staff_id),
+                pointer=f"/staff_ids/{index}")
     return Decision((OnCallSet(
         occurred_at=command.at, late_reason=command.late_reason, staff_ids=command.staff_ids,
         escalate_after_minutes=command.escalate_after_minutes, clinic_phone=command.clinic_phone,
@@ -71,10 +79,6 @@ def evolve_on_call(state: State, event: Event) -> State:
     return state
 
 
-ANSWERS_ALERTS = ("prescriber", "nurse", "manager", "owner")
-"""Who is told when there is no on-call list, or it is used up: whoever works here in one of these roles."""
-
-
 def everybody(state: State) -> tuple[UUID, ...]:
     """All who can be told of an alert: those on call first, then whoever else treats or manages here."""
     others = sorted(who for who, role in state.staff if role in ANSWERS_ALERTS)
@@ -82,5 +86,5 @@ def everybody(state: State) -> tuple[UUID, ...]:
 
 
 def still_here(state: State) -> tuple[UUID, ...]:
-    """The on-call list without those who have left the clinic since it was set."""
-    return tuple(staff_id for staff_id in state.on_call.staff_ids if state.works_here(staff_id))
+    """The on-call list without those who have left the clinic, or changed to another work, since it was set."""
+    return tuple(staff_id for staff_id in state.on_call.staff_ids if state.works_here(staff_id, *ANSWERS_ALERTS))

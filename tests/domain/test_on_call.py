@@ -70,6 +70,16 @@ def test_only_people_who_work_here_are_on_call() -> None:
     given(clinic.initial(id_of("none")), clinic.evolve).when(clinic.decide, set_on_call()).then_refused(ClinicNotOpen)
 
 
+def test_nobody_is_on_call_who_cannot_acknowledge() -> None:
+    """The front desk is refused; and a nurse on the list who keeps the desk from now on is passed over."""
+    staffed().when(clinic.decide, set_on_call(BEN, FRONT)).then_refused(OnCallNotValid, pointer="/staff_ids/1")
+    listed = staffed().when(clinic.decide, set_on_call(BEN, ANN)).then_kinds(OnCallSet)
+    moved = listed.and_given(
+        StaffAssigned(occurred_at=T0, staff_id=BEN, role="front_desk"),
+        clinic.StaffUnassigned(occurred_at=T0, staff_id=BEN, role="nurse"))
+    assert clinic.still_here(moved.state) == (ANN,)
+
+
 def test_everybody_is_who_is_on_call_then_whoever_treats_or_manages() -> None:
     """The front desk is not woken; who has left the clinic is not told though they stand on an old list."""
     after = staffed().when(clinic.decide, set_on_call(BEN)).then_kinds(OnCallSet)

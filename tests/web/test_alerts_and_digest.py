@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 from api.auth.policy import POLICY
 from api.http import examples as ex
 from domain import diary
-from domain.kernel import derived_id
+from domain.clinic.on_call import ANSWERS_ALERTS
+from domain.kernel import Role, derived_id
 from tests.api.world import ROLES, World
 
 
@@ -77,12 +78,20 @@ def test_who_may_open_the_page(lived: World, path: str) -> None:
     assert lived.app.test_client().get(path).status_code == 303
 
 
-def test_only_those_who_treat_acknowledge(lived: World) -> None:
-    alert_id = raise_alert(lived)
-    browser = lived.browser("manager")
+@pytest.mark.parametrize("role", [one for one in ROLES if one != "integrator"])
+def test_whoever_is_told_of_an_alert_acknowledges_it_and_nobody_else(lived: World, role: Role) -> None:
+    """A manager is on call too: who is woken can put an end to it, by page and by key."""
+    alert_id, may = raise_alert(lived), role in ANSWERS_ALERTS
+    browser = lived.browser(role)
     answer = browser.post(
-        f"/alerts/{lived.ids[ex.PATIENT]}/{alert_id}", data={"action": "called_patient", **token(browser)})
-    assert answer.status_code == 403
+        f"/alerts/{lived.ids[ex.PATIENT]}/{alert_id}", data={"action": "prescriber_informed", **token(browser)})
+    assert answer.status_code == (303 if may else 403)
+    assert (alert_id in lived.get("/v1/alerts", "owner", "A").text) != may
+    alert_id = raise_alert(lived)
+    said = lived.post(
+        f"/v1/diary/{lived.ids[ex.PATIENT]}/alerts/{alert_id}/acknowledge", {"action": "prescriber_informed"},
+        key=lived.keys[role, "A"], idempotency_key=str(uuid4()))
+    assert said.status_code == (201 if may else 403), said.text
     assert lived.app.test_client().post(f"/alerts/{lived.ids[ex.PATIENT]}/{alert_id}").status_code in (303, 403)
 
 
