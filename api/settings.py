@@ -125,7 +125,7 @@ class Settings:
             sign_in_limit=env.str("SIGN_IN_LIMIT", "60 per minute"),
             local_sign_in=env.bool("LOCAL_SIGN_IN", True),
             second_step_roles=_roles(env.str("SECOND_STEP_ROLES", "all" if environment == "production" else "none")),
-            oidc_issuer=env.str("OIDC_ISSUER", "").rstrip("/") or None,
+            oidc_issuer=env.str("OIDC_ISSUER", "") or None,
             oidc_client_id=env.str("OIDC_CLIENT_ID", "") or None,
             oidc_client_secret=env.str("OIDC_CLIENT_SECRET", "") or None,
             oidc_name=env.str("OIDC_NAME", "your organisation"),

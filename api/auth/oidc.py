@@ -64,13 +64,19 @@ def make_client(app: Flask, settings: Settings) -> Provider | None:
         return None
     provider: Provider = OAuth(app).register(
         name=NAME, client_id=settings.oidc_client_id, client_secret=settings.oidc_client_secret,
-        server_metadata_url=f"{settings.oidc_issuer}/.well-known/openid-configuration", client_cls=Provider,
+        server_metadata_url=_discovery(settings.oidc_issuer), client_cls=Provider,
         client_kwargs={
             "scope": settings.oidc_scopes, "code_challenge_method": "S256", "default_timeout": TIMEOUT_S, "leeway": 5,
         },
     )
     provider.issuer = settings.oidc_issuer
     return provider
+
+
+def _discovery(issuer: str) -> str:
+    """Where the provider describes itself (OpenID Connect Discovery 4.1). An issuer's own slash at its end belongs to
+    its name (Auth0, authentik), and is compared with the rest of it."""
+    return f"{issuer.removesuffix('/')}/.well-known/openid-configuration"
 
 
 @dataclass(frozen=True)

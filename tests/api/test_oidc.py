@@ -24,6 +24,7 @@ import requests
 from api.auth import group_roles
 from api.http.app import create_app
 from api.http.cookies import SESSION
+from api.settings import Settings
 from tests.api.browsing import PASSWORD, Browser, identity_of
 from tests.api.world import World
 from tests.conftest import Database
@@ -131,12 +132,20 @@ def last_failure(world: World) -> str:
 # --- a provider that is right --------------------------------------------------------------------
 
 
-def test_against_a_provider_s_own_process(database: Database, make_world: Callable[..., World]) -> None:
-    """Discovery, code, PKCE, nonce, groups to roles, and the provider's own sign-out; on both databases."""
+@pytest.mark.parametrize(("program", "ending"), [("oidc_provider_mock", ""), ("tests.support.slashed_oidc", "/")])
+def test_against_a_provider_s_own_process(
+    database: Database, make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch, program: str, ending: str
+) -> None:
+    """Discovery, code, PKCE, nonce, groups to roles, and the provider's own sign-out; on both databases.
+
+    So it is with an issuer that ends in a slash (Auth0, authentik), given as the operator gives it.
+    """
     claims = {"sub": "maria", "name": "Maria Manager", "groups": ["harbor-managers", "mesa-managers", "cooks"]}
-    command = ("oidc_provider_mock", "-p", "PORT", "--require-nonce", "true", "--user-claims", json.dumps(claims))
+    command = (program, "-p", "PORT", "--require-nonce", "true", "--user-claims", json.dumps(claims))
     with provider(*command) as issuer:
-        world = world_of(make_world, issuer, database)
+        for name, value in (("ISSUER", issuer + ending), ("CLIENT_ID", CLIENT_ID), ("CLIENT_SECRET", CLIENT_SECRET)):
+            monkeypatch.setenv(f"ANODYNE_OIDC_{name}", value)
+        world = world_of(make_world, Settings.from_environment().oidc_issuer or "", database)
         browser = Browser(world.app)
         page = browser.open("/account")
         assert "Sign in with" in page.text

@@ -105,6 +105,12 @@ def test_an_identity_provider_is_taken_with_all_that_it_needs(monkeypatch: pytes
     assert "secret-of-the-client" not in repr(settings)
 
 
+def test_an_issuer_is_kept_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slash at the end of Auth0's and authentik's is part of the name that tokens carry."""
+    given = {**OIDC, "ANODYNE_OIDC_ISSUER": "https://clinic.eu.auth0.example/"}
+    assert _from(monkeypatch, **given).oidc_issuer == "https://clinic.eu.auth0.example/"
+
+
 @pytest.mark.parametrize(("name", "value"), [
     ("ANODYNE_OIDC_ISSUER", "http://id.clinic.example"), ("ANODYNE_OIDC_ISSUER", "id.clinic.example"),
     ("ANODYNE_OIDC_ISSUER", "http://127.0.0.1:9400"), ("ANODYNE_OIDC_CLIENT_ID", ""),
