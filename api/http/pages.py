@@ -1,10 +1,13 @@
-"""Which requests are for pages: those of operations named `web_...`, and unknown paths outside the API."""
+"""Which requests are for pages (those of operations named `web_...`, and unknown paths outside the API), and their
+addresses."""
 
 from __future__ import annotations
 
 from flask import request
 
-__all__ = ["NOT_PAGES", "is_page", "local_path"]
+from api.http.context import wired
+
+__all__ = ["NOT_PAGES", "is_page", "local_path", "whole_address"]
 
 PREFIX = "web_"
 NOT_PAGES = ("/v1", "/fhir", "/docs", "/openapi.json", "/healthz", "/metrics")
@@ -26,3 +29,8 @@ def local_path(given: str | None) -> str | None:
     if any(ord(character) <= 32 or character == "\\" or ord(character) == 127 for character in given):
         return None  # browsers drop tabs and line ends, and take a backslash for a slash
     return given
+
+
+def whole_address(path: str) -> str:
+    """`path` as others reach it, by the configured public address (a Host header is what anybody sends)."""
+    return (wired().settings.public_url or request.url_root.rstrip("/")) + path

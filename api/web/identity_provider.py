@@ -8,10 +8,10 @@ from flask import current_app
 from requests import RequestException
 
 from api.auth.oidc import Provider
-from api.http.context import wired
+from api.http.pages import whole_address
 from api.http.problems import not_found
 
-__all__ = ["EXTENSION", "own_address", "provider", "sign_out_address"]
+__all__ = ["EXTENSION", "provider", "sign_out_address"]
 
 EXTENSION = "anodyne-oidc"
 
@@ -29,17 +29,11 @@ def sign_out_address(id_token: str | None) -> str | None:
     asked = current_app.extensions.get(EXTENSION)
     if asked is None or id_token is None:
         return None
+    back = whole_address(current_app.url_for("web_signing_in.sign_in"))
     try:
         made = asked.create_logout_url(
-            post_logout_redirect_uri=own_address("web_signing_in.sign_in"), id_token_hint=id_token,
-            client_id=asked.client_id,
+            post_logout_redirect_uri=back, id_token_hint=id_token, client_id=asked.client_id
         )
     except (RequestException, RuntimeError):
         return None  # it cannot; here the session is ended already
     return str(made["url"])
-
-
-def own_address(operation: str) -> str:
-    """A whole address of ours, by the configured public one (a Host header is what anybody sends)."""
-    public = wired().settings.public_url
-    return f"{public}{current_app.url_for(operation)}" if public else current_app.url_for(operation, _external=True)

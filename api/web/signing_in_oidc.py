@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from authlib.integrations.base_client import OAuthError
-from flask import Blueprint, request
+from flask import Blueprint, current_app, request
 from flask import session as form_cookie
 from requests import RequestException
 from werkzeug.wrappers import Response
@@ -17,10 +17,10 @@ from api.auth.id_token import BadIdToken
 from api.auth.oidc import Arrivals, NotLetIn, Provider
 from api.http.context import wired
 from api.http.limits import limiter
-from api.http.pages import local_path
+from api.http.pages import local_path, whole_address
 from api.http.scope import is_clinic
 from api.web import sign_in_log
-from api.web.identity_provider import own_address, provider
+from api.web.identity_provider import provider
 from api.web.page import render
 from api.web.signing_in import begin
 from domain.kernel import Actor
@@ -45,7 +45,7 @@ def start() -> Response:
         form_cookie.pop(stale)  # one sign-in at a time per browser: a cookie is small
     form_cookie[_NEXT] = local_path(request.args.get("next")) or "/"
     try:
-        return cast(Response, asked.authorize_redirect(own_address("web_signing_in_oidc.callback")))
+        return cast(Response, asked.authorize_redirect(_callback_address()))
     except (RequestException, RuntimeError) as error:
         return _unreachable(error)
 
@@ -71,6 +71,10 @@ def callback() -> Response:
     return begin(
         account.user_id, grants[0].role, method=BY_OIDC, stage="full", id_token=id_token, on=wanted
     )
+
+
+def _callback_address() -> str:
+    return whole_address(current_app.url_for("web_signing_in_oidc.callback"))
 
 
 def _proved(asked: Provider) -> tuple[dict[str, Any], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from html import unescape
 from urllib.parse import quote, urlencode
@@ -14,6 +15,7 @@ from flask.testing import FlaskClient
 
 from api.auth.policy import POLICY
 from api.http import examples as ex
+from api.http.app import create_app
 from domain import clinic, day_sheet
 from domain.kernel import derived_id
 from tests.api.story import NEVER_CARES
@@ -544,6 +546,19 @@ def test_a_calendar_address_is_given_out_read_and_withdrawn(world: World) -> Non
     take = next(one for one in forms_of(html) if "/calendar-feeds/" in one.action)
     assert submit(manager, take).status_code == 303
     assert world.app.test_client().get(address).status_code == 404
+
+
+def test_a_calendar_address_is_the_public_one(world: World) -> None:
+    """Given ANODYNE_PUBLIC_URL, a phone subscribes to that, and not to the name by which this page was asked for."""
+    settings = replace(world.services.settings, public_url="https://clinic.example")
+    app = create_app(settings, services=world.services, read_side=world.read_side)
+    manager = replace(world, app=app).browser("manager", "A")
+    give = form_of(page(manager, path(world, "premises")), "/calendar-feeds")
+    assert submit(manager, give, label="Phone").status_code == 303
+    shown = page(manager, path(world, "premises")).partition('id="feeds"')[2].partition("</section>")[0]
+    assert '<code class="feed">https://clinic.example/calendar/' in shown and "localhost" not in shown
+    for withdraw in [one for one in forms_of(shown) if "/calendar-feeds/" in one.action]:
+        submit(manager, withdraw)
 
 
 # --- the same on PostgreSQL ----------------------------------------------------------------------

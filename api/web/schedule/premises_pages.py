@@ -11,6 +11,7 @@ from flask import Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from api.http.calendar import address_of
+from api.http.pages import whole_address
 from api.web.page import may
 from api.web.schedule import choosing
 from api.web.schedule.grid import booked_of
@@ -142,8 +143,8 @@ def _page(at: Desk, problem: str = "", status: int = 200) -> Response:
         closures=closures, reasons=CLOSURE, given=request.values, weeks=_weeks(at),
         week=_week_form(at), tomorrow=at.today + timedelta(days=1),
         day_after=at.today + timedelta(days=2),
-        feeds=[(one, address_of(at.clinic_id, one.feed_id)) for one in at.here.feeds if not one.closed]
-        if manages else [], root=request.url_root.rstrip("/"),
+        feeds=[(one, whole_address(address_of(at.clinic_id, one.feed_id))) for one in at.here.feeds if not one.closed]
+        if manages else [],
     )
 
 
