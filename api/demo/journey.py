@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from api.demo import questionnaires
 from api.demo.body import Body
 from api.demo.booking import Booking, Twists
 from api.demo.clinics import Clinic
@@ -27,7 +28,14 @@ from domain.course import (
     ScheduleBooster,
 )
 from domain.day_sheet import BookAppointment, CancelAppointment, ConfirmAppointment, MoveAppointment, RecordNoShow
-from domain.diary import ReportRelief, ReportSideEffectFromHome, ScoreFunction, ScoreMood, ScorePain
+from domain.diary import (
+    ReportRelief,
+    ReportSideEffectFromHome,
+    ScoreCognition,
+    ScoreFunction,
+    ScoreMood,
+    ScorePain,
+)
 from domain.kernel import Actor, DomainError, derived_id
 from domain.patient.history import RecordTherapyTried, StartAdjunctTherapy
 from domain.patient.registration import ReceiveReferral
@@ -153,7 +161,20 @@ class Patient:
             )
         self._on_course(OpenCourse, patient_id=self.body.patient_id, condition=self.body.condition, plan=plan,
                         prescriber_id=UUID(doctor.id))
+        self._ask_before()
         return True
+
+    def _ask_before(self) -> None:
+        """Function, mood and memory before the first infusion: what the later answers are held against."""
+        rng, pain = self.world.random_for(f"asked before {self.body.patient_id}"), self.body.baseline
+        self._ask(ScoreFunction, "before", **questionnaires.peg(pain, rng))
+        self._ask(ScoreMood, "before", **questionnaires.mood(pain, rng))
+        self._ask(ScoreCognition, "before", **questionnaires.memory(pain, rng))
+
+    def _ask(self, command: type, when: object, **what: object) -> None:
+        """The nurse asks, at the desk or on the telephone; takes no turn of the world's ids or chance."""
+        command_id = self.world.own_id(command.__name__, self.body.patient_id, when)
+        self.world.do(self.clinic.nurse(0), self.clinic.clinic_id, self.diary, command, command_id=command_id, **what)  # type: ignore[arg-type]
 
     def _screen(self, findings: tuple[Finding, ...]) -> None:
         doctor = self.clinic.prescriber(0)
@@ -366,10 +387,11 @@ class Patient:
                             infusion_id=visit.infusion_id)
             if hours in (168, 672):
                 pain = self.body.pain(self._now())
-                items = tuple(max(0, min(10, pain + rng.choice((-1, 0, 0, 1)))) for _ in range(3))
-                self._diary(ScoreFunction, instrument="peg", items=items)
-                moods = (min(3, max(0, round(rng.gauss(pain / 5, 0.7)))) for _ in range(8))
-                self._diary(ScoreMood, instrument="phq9", items=(*moods, 0))
+                self._diary(ScoreFunction, **questionnaires.peg(pain, rng))
+                self._diary(ScoreMood, **questionnaires.mood(pain, rng))
+                chance = self.world.random_for(f"memory {visit.infusion_id} {hours}")
+                self._ask(ScoreCognition, f"{visit.infusion_id} {hours}",
+                          **questionnaires.memory(self.body.baseline, chance))
 
     def _dreams(self, visit: Visit) -> Journey:
         self._diary(

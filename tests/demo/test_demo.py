@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -96,6 +96,21 @@ def test_unanswered_follow_ups_are_missed_in_time(lived: Lived) -> None:
     assert missed
     assert all(timedelta(0) <= r.recorded_at - r.occurred_at <= timedelta(days=1) for r in missed)
     assert {(r.role, r.origin) for r in missed} == {("system", "process")}
+
+
+def test_function_mood_and_memory_are_asked_before_the_first_infusion_and_later(lived: Lived) -> None:
+    """So that every patient who is treated has something to be held against, and most have a later answer."""
+    first: dict[object, Recorded] = {}
+    for record in _named(lived, "infusion.started.v1"):
+        first.setdefault(record.subject, record)
+    for name in ("diary.function_scored.v1", "diary.mood_scored.v1", "diary.cognition_scored.v1"):
+        times: dict[object, list[datetime]] = defaultdict(list)
+        for record in _named(lived, name):
+            times[record.subject].append(record.occurred_at)
+        begun = {one: (start.occurred_at, times[one]) for one, start in first.items()}
+        assert all(any(began - timedelta(days=28) < at < began for at in own) for began, own in begun.values()), name
+        later = sum(any(at > began for at in own) for began, own in begun.values())
+        assert later > len(begun) / 2, name
 
 
 def test_a_visit_goes_over_midnight(lived: Lived) -> None:

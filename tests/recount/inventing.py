@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from domain.clinic import AddRoom, DeclareClosure, LiftClosure, OpeningSpan, Ret
 from domain.corrections import AmendEntry, StrikeEntry
 from domain.course import BoosterRescheduled, CloseCourse, RescheduleBooster
 from domain.day_sheet import CancelAppointment, RecordNoShow
-from domain.diary import ReportSideEffectFromHome, ScoreFunction, ScoreMood, ScorePain
+from domain.diary import ReportSideEffectFromHome, ScoreCognition, ScoreFunction, ScoreMood, ScorePain
 from domain.infusion.arrival import ArrivePatient, MovePatient, RoomPatient
 from domain.infusion.departure import DischargePatient, ReleaseRoom
 from domain.kernel import DomainError
@@ -270,6 +271,9 @@ class Invention:
                  items=tuple(self.rng.randint(0, 10) for _ in range(3)))
         self._do(clinic.nurse(0), clinic, diary, ScoreMood, instrument="phq9",
                  items=(*(self.rng.randint(0, 3) for _ in range(8)), 0))
+        instrument, most = self.rng.choice((("moca", 30), ("memory_self_rating", 10)))
+        self._do(clinic.nurse(0), clinic, diary, ScoreCognition, instrument=instrument,
+                 total=Decimal(self.rng.randint(0, most)))
 
     def _move(self) -> Journey:
         person = self._any()
