@@ -22,7 +22,8 @@ from projections.facts.encoding import micros
 from projections.metrics.patient_state import Bearings, PatientState
 
 LATE_AFTER = timedelta(hours=1)
-"""Recorded longer than this after it happened, an entry is marked late (imports keep their own dates)."""
+"""Recorded longer than this after it happened, an entry is marked late: imports keep their own dates, and what the
+system's own timers enter is dated to when it was due."""
 
 KINDS: Mapping[str, str] = {
     "patient.screening_recorded.v1": "screening", "patient.screening_cleared.v1": "screening",
@@ -221,11 +222,12 @@ def _correct(item: _Item, record: Recorded, event: EntryAmended | EntryStruck) -
 def _entry(item: _Item, unsealer: Unsealer | None, viewer: Actor | None) -> TimelineEntry:
     record, event = item.record, item.event
     late = record.recorded_at - event.occurred_at
+    charted = record.origin not in ("import", "process")
     return TimelineEntry(
         position=record.position, stream_id=record.stream_id, version=record.version, name=record.name,
         kind=kind_of(record.name), occurred_at=event.occurred_at, recorded_at=record.recorded_at, actor=record.actor,
         role=record.role, clinic_id=record.clinic_id, origin=record.origin,
-        late_minutes=max(0, int(late.total_seconds() // 60)), late=late > LATE_AFTER and record.origin != "import",
+        late_minutes=max(0, int(late.total_seconds() // 60)), late=late > LATE_AFTER and charted,
         amended=any(isinstance(one.event, EntryAmended) for one, _ in item.corrections), struck=item.struck is not None,
         corrections=tuple(_correction(one, before) for one, before in item.corrections),
         facts=_facts(item, unsealer, viewer), bearings=item.bearings,

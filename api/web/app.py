@@ -31,6 +31,7 @@ from api.web import (
     schedule,
     signing_in,
     signing_in_oidc,
+    terms,
     today,
     utilization,
     wording,
@@ -56,6 +57,7 @@ def register(app: Flask) -> None:
     app.jinja_env.filters.update(
         words=wording.words, number=wording.number, duration=wording.duration, lapse=wording.lapse, day=wording.day,
         when=wording.when, moment=wording.moment, quantity=wording.quantity, left_out=figures.left_out_in_words,
+        condition=terms.condition,
     )
     app.jinja_env.globals.update(
         asset=assets.asset, session_seconds=account.session_seconds, link=link, count=wording.count,

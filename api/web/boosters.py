@@ -20,6 +20,7 @@ from api.web.figures import Shown, shown
 from api.web.names import names, patient_cell
 from api.web.page import may, render
 from api.web.tables import Cell, Column, Table, cell
+from api.web.terms import condition
 from api.web.wording import count, day, number, words
 from projections.boosters import BoosterReport
 from projections.facts.encoding import moment
@@ -112,7 +113,7 @@ def _row(row: BoosterRow, asked: View, known: Mapping[str, str]) -> tuple[Cell, 
         patient_cell(row.patient, known),
         cell(row.status, TITLES[row.status].split(" within")[0], tone=TONES.get(row.status, ""), note=_late(row)),
         cell(row.due_on, day(row.due_on, weekday=True)), cell(reason(row, last)), cell(last, day(last)),
-        cell(words(row.condition)), cell(clinic.name), _book(row, clinic.timezone, asked.today),
+        cell(condition(row.condition)), cell(clinic.name), _book(row, clinic.timezone, asked.today),
     )  # fmt: skip
 
 

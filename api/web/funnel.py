@@ -12,7 +12,7 @@ from api.web.charts import funnel as charts
 from api.web.figures import Shown, shown
 from api.web.page import render
 from api.web.tables import Cell, Column, Table, cell
-from api.web.wording import words
+from api.web.terms import reason
 from projections.metrics.definitions import current
 from projections.metrics.figures import SMALL
 from projections.metrics.funnel import STEPS, WITHIN_DAYS
@@ -70,7 +70,7 @@ def _step_row(step: str, one: StepFigures, rows: Rows) -> tuple[Cell, ...]:
         figure: Shown = shown(getattr(one, name), f"together.steps.{step}.{name}", rows)
         return cell(figure.n, href=figure.href)
 
-    why = "; ".join(f"{words(reason)} {figure.n}" for reason, figure in one.failed_by_reason.items())
+    why = "; ".join(f"{reason(code)} {figure.n}" for code, figure in one.failed_by_reason.items())
     return (cell(charts.STEP_WORDS[step]), of("done"), of("open"), of("failed"), cell(why))
 
 

@@ -13,9 +13,8 @@ from api.web.charts import outcomes as charts
 from api.web.figures import Shown, shown
 from api.web.page import render
 from api.web.tables import Cell, Column, Table, cell, figure_cell, figure_table, row_of
+from api.web.terms import condition, instrument, reason
 from api.web.wording import words
-from domain.vocabulary.conditions import RECORDABLE
-from domain.vocabulary.scales import SCALES
 from projections.metrics.definitions import current
 from projections.metrics.outcomes import Breakdown
 from projections.outcomes import OutcomeReport
@@ -85,12 +84,6 @@ def _pictures(report: OutcomeReport, asked: View, responders: dict[str, Shown], 
     ]  # fmt: skip
 
 
-def condition(code: str) -> str:
-    """The condition's name; the code itself where the vocabulary has none."""
-    term = RECORDABLE.get(code)
-    return term.text if term is not None else words(code)
-
-
 def _groups(report: OutcomeReport, asked: View, rows: Rows) -> Table:
     """Clinics and months: the groups that have no picture of their own."""
     found = []
@@ -129,11 +122,10 @@ def _changes(report: OutcomeReport, rows: Rows) -> Table:
 
 
 def _change_row(name: str, one: Shown) -> tuple[Cell, ...]:
-    kind, _, instrument = name.partition(":")
-    scale = SCALES.get(instrument)
+    kind, _, asked = name.partition(":")
     left_out = "; ".join(f"{reason}: {many}" for reason, many in one.left_out)
     return row_of(
-        f"{scale.text if scale is not None else words(instrument)} ({words(kind)})",
+        f"{instrument(asked)} ({words(kind)})",
         cell(one.raw, one.value, href=one.href), cell(one.interval or None), one.n, cell(left_out or None),
     )
 
@@ -143,8 +135,8 @@ def _closures(report: OutcomeReport, rows: Rows) -> Table:
         name="closures", title=current("closures").title,
         columns=(Column("reason", "Reason"), Column("share", "Share", numeric=True, definition=current("closures"))),
         rows=tuple(
-            (cell(words(reason)), figure_cell(shown(one, f"path.closures.{reason}", rows)))
-            for reason, one in report.path.closures.items()
+            (cell(reason(code)), figure_cell(shown(one, f"path.closures.{code}", rows)))
+            for code, one in report.path.closures.items()
         ), empty="No course was closed in this period.",
     )  # fmt: skip
 

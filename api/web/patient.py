@@ -28,6 +28,7 @@ from api.web.page import render
 from api.web.patients import blueprint
 from api.web.rows import event_title
 from api.web.tables import Cell, Column, Table, cell, event_cell
+from api.web.terms import condition, contraindication, instrument, plan, reason, said
 from api.web.visits import visit_tables
 from api.web.wording import count, day, duration, moment, when, words
 from domain.kernel import Actor
@@ -156,18 +157,18 @@ def _line(one: TimelineEntry, timezone: str) -> Line:
         marks.append(("", "imported"))
     before = {name: value for fix in one.corrections if fix.what == "amended" for name, value in fix.before.items()}
     return Line(
-        cell(one.occurred_at, when(one.occurred_at, zone)), event_title(one.name), in_words(one.facts, zone),
-        in_words(before, zone), words(one.role), tuple(marks), one.struck, f"/events/{one.position}",
+        cell(one.occurred_at, when(one.occurred_at, zone)), event_title(one.name), in_words(one.facts, zone, one.name),
+        in_words(before, zone, one.name), words(one.role), tuple(marks), one.struck, f"/events/{one.position}",
     )  # fmt: skip
 
 
-def in_words(facts: Any, zone: str) -> str:
+def in_words(facts: Any, zone: str, event: str = "") -> str:
     """An entry's facts in a line, without ids: what a person would say of it, times on the clinic's clock."""
-    said = [
-        f"{_called(name)} {_value(value, zone)}" for name, value in facts.items()
+    told = [
+        f"{_called(name)} {_value(value, zone, name, event)}" for name, value in facts.items()
         if value not in NOTHING_SAID and name not in QUIET and not _is_id(name, value)
     ]
-    return "; ".join(said)[:400]
+    return "; ".join(told)[:400]
 
 
 def _called(name: str) -> str:
@@ -183,16 +184,18 @@ def _is_id(name: str, value: Any) -> bool:
     return is_uuid or name.endswith(("_id", "_by"))
 
 
-def _value(value: Any, zone: str) -> str:
+def _value(value: Any, zone: str, field: str, event: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
         if "secret" in value:
             return str(value["secret"])
-        said = [(name, inner) for name, inner in value.items() if inner not in NOTHING_SAID]
-        return ", ".join(f"{_called(str(name))} {_value(inner, zone)}" for name, inner in said)
+        told = [(str(name), inner) for name, inner in value.items() if inner not in NOTHING_SAID]
+        return ", ".join(f"{_called(name)} {_value(inner, zone, name, event)}" for name, inner in told)
     if isinstance(value, list | tuple):
-        return " · ".join(_value(inner, zone) for inner in value)
+        return " · ".join(_value(inner, zone, field, event) for inner in value)
+    if (term := said(field, value, event)) is not None:
+        return term
     text = str(value)
     if (at := _moment(text)) is not None:
         return moment(at, zone)
@@ -247,7 +250,7 @@ def _findings(found: Picture) -> Table:
         columns=(Column("what", "Condition"), Column("status", "Found"), Column("cleared", "Cleared until")),
         rows=tuple(
             (
-                cell(words(one.contraindication)), cell(words(one.status), tone=tones.get(one.status, "")),
+                cell(contraindication(one.contraindication)), cell(words(one.status), tone=tones.get(one.status, "")),
                 cell(one.cleared_until, day(one.cleared_until)) if one.cleared_until else cell(None),
             )
             for one in found.findings
@@ -280,8 +283,8 @@ def _course(one: CourseLine, found: Picture) -> tuple[Cell, ...]:
         )  # fmt: skip
     state = "open" if one.closed_at is None else f"closed {day(one.closed_at.astimezone(zone).date())}"
     return (
-        cell(words(one.condition)), cell(words(one.plan)), cell(opened_on, day(opened_on)), gate, series,
-        cell(one.baseline), cell(state, note=words(one.closed_because) if one.closed_because else ""),
+        cell(condition(one.condition)), cell(plan(one.plan)), cell(opened_on, day(opened_on)), gate, series,
+        cell(one.baseline), cell(state, note=reason(one.closed_because) if one.closed_because else ""),
         event_cell(one.position),
     )  # fmt: skip
 
@@ -297,7 +300,7 @@ def _asked_table(found: Picture) -> Table:
         rows=tuple(
             (
                 cell(one.due_at, when(one.due_at, found.timezone)),
-                cell(", ".join(words(instrument) for instrument in one.instruments)),
+                cell(", ".join(instrument(asked) for asked in one.instruments)),
                 cell(words(one.state), tone=tones.get(one.state, "")), event_cell(one.position),
             )
             for one in reversed(found.asked)

@@ -15,9 +15,9 @@ from api.web.charts import safety as charts
 from api.web.figures import Shown, shown
 from api.web.page import render
 from api.web.tables import Cell, Column, Table, cell, figure_cell, figure_table, row_of
+from api.web.terms import reason, side_effect, sign
 from api.web.wording import when, words
 from domain.kernel import Recorded
-from domain.vocabulary.side_effects import SIDE_EFFECTS
 from projections.metrics.definitions import current
 from projections.metrics.figures import Figure
 from projections.room_board import BoardReport
@@ -48,7 +48,7 @@ def show() -> Response:
     }
     waiting = shown(report.board.minutes_to_acknowledge, "board.minutes_to_acknowledge", rows,
                     "Alerts: minutes to acknowledge")
-    pictures = [charts.kinds(report.by_kind, rows, kind), charts.control_rate(report.control_chart),
+    pictures = [charts.kinds(report.by_kind, rows, side_effect), charts.control_rate(report.control_chart),
                 charts.control_share(report.control_chart)]
     every = [*single.values(), *endings.values(), waiting]
     tables = [figure_table("figures", "All figures of this page", every), _work(report, asked),
@@ -62,12 +62,6 @@ def show() -> Response:
         single=single, endings=endings, waiting=waiting, infusions=report.infusions,
         unattributed=len(report.unattributed),
     )
-
-
-def kind(code: str) -> str:
-    """The side effect's name."""
-    term = SIDE_EFFECTS.get(code)
-    return term.text if term is not None else words(code)
 
 
 def _work(report: SafetyReport, asked: View) -> Table:
@@ -118,7 +112,7 @@ def _board(name: str, title: str, report: SafetyReport, rows: Rows, parts: tuple
     for part in parts:
         counts: Mapping[str, Figure] = getattr(report.board, part)
         found += [
-            row_of(words(code), cell(current(part).title, definition=current(part)),
+            row_of(sign(code), cell(current(part).title, definition=current(part)),
                    cell(figure.n, href=rows(f"board.{part}.{code}")))
             for code, figure in counts.items()
         ]  # fmt: skip
@@ -135,7 +129,7 @@ def _early(endings: Mapping[str, Figure], rows: Rows) -> Table:
         columns=(Column("reason", "Reason"),
                  Column("share", "Of infusions", numeric=True, definition=current("stopped_early"))),
         rows=tuple(
-            (cell(words(name.partition(":")[2])), figure_cell(shown(one, f"endings.{name}", rows)))
+            (cell(reason(name.partition(":")[2])), figure_cell(shown(one, f"endings.{name}", rows)))
             for name, one in found.items()
         ), empty="No infusion of this period was stopped early.",
     )  # fmt: skip

@@ -18,6 +18,7 @@ from api.web.figures import Shown, shown
 from api.web.names import names, patient_cell
 from api.web.page import may, render
 from api.web.tables import Cell, Column, Table, cell, event_cell
+from api.web.terms import sign as sign_in_words
 from api.web.wording import count, day, duration, number, words
 from api.web.wording import moment as moment_in_words
 from projections.facts.encoding import MINUTE, moment
@@ -201,7 +202,7 @@ def _timers(one: Standing, timezone: str, now_us: int) -> list[tuple[str, str]]:
 
 
 def _flags(one: Standing, now_us: int) -> list[Flag]:
-    found = [Flag("alarm", f"Alert: {words(sign)}" if sign != "alert" else "Alert open") for sign in one.alerts]
+    found = [Flag("alarm", f"Alert: {sign_in_words(sign)}" if sign != "alert" else "Alert open") for sign in one.alerts]
     for what, due in (("vitals", one.vitals_due_us), ("sedation", one.sedation_due_us)):
         if what in one.overdue and due is not None:
             found.append(Flag("alarm", f"{what.capitalize()} overdue by {duration((now_us - due) / MINUTE)}"))
@@ -317,7 +318,7 @@ def _ends(report: BoardReport, asked: View, known: Mapping[str, str]) -> Table:
 
 
 def _end_row(clinic: ClinicName, end: LooseEnd, known: Mapping[str, str], now: int) -> tuple[Cell, ...]:
-    detail = words(end.code) if end.code and end.what in ("alert", "home_alert") else ""
+    detail = sign_in_words(end.code) if end.code and end.what in ("alert", "home_alert") else ""
     position = position_of(end.fact)
     due = cell(None) if end.due_us is None else cell(
         moment(end.due_us), clock(end.due_us, clinic.timezone, now), tone="alarm" if end.overdue else "",

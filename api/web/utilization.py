@@ -12,7 +12,7 @@ from api.web.charts import utilization as charts
 from api.web.figures import Shown, shown
 from api.web.page import render
 from api.web.tables import Cell, Column, Table, cell, figure_table
-from api.web.wording import words
+from api.web.terms import reason
 from projections.metrics.definitions import current
 from projections.utilization import Utilization, UtilizationReport
 
@@ -82,8 +82,8 @@ def _not_infused(report: UtilizationReport, rows: Rows) -> Table:
         name="not-infused", title="Arrived, not infused: why",
         columns=(Column("reason", "Reason"), Column("visits", "Visits", numeric=True)),
         rows=tuple(
-            (cell(words(reason)), cell(
-                figure.numerator, href=rows(f"together.attendance.not_infused_by_reason.{reason}")))
-            for reason, figure in found.items()
+            (cell(reason(code)), cell(
+                figure.numerator, href=rows(f"together.attendance.not_infused_by_reason.{code}")))
+            for code, figure in found.items()
         ), empty="Everybody who arrived for an infusion in this period got one.",
     )  # fmt: skip

@@ -120,12 +120,9 @@ class SafetyFigures:
             hit[given[early & (ends["reason"] == reason)]] = True
             hits[f"stopped_early:{words.name(reason) or None}"] = hit
         return {
-            name: proportion(
-                "stopped_early" if name.startswith("stopped_early") else "transferred", FactIds("y", self._fact[hit]),
-                self._among,
-            )
+            name: proportion(name.partition(":")[0], FactIds("y", self._fact[hit]), self._among)
             for name, hit in sorted(hits.items())
-        }  # fmt: skip
+        }
 
     def cumulative(self) -> dict[str, tuple[tuple[str, Figure], ...]]:
         """Urinary and memory symptoms by the infusions that the patient had had."""

@@ -263,6 +263,10 @@ SAFETY = (
         "stopped early / infusions given"),
     _of("transferred", "Transferred to hospital", "share", "Visits with drug given that ended in a transfer.",
         "transfers / infusions given"),
+    _of("left_against_advice", "Left against advice", "share",
+        "Visits with drug given whose patient left against advice.", "left against advice / infusions given"),
+    _of("died", "Died in care", "share", "Visits with drug given whose patient died before the visit was over.",
+        "deaths / infusions given"),
     _of("open_over_28_days", "Open over 28 days", "episodes",
         "Episodes of the period's infusions, and those from home with onset in the period that belong to none, that "
         "are not resolved 28 days after onset, as of as_of.", "count", version=3),

@@ -242,9 +242,9 @@ def endings(rows: Iterable[Row], material: SafetyMaterial) -> dict[str, Figure]:
             groups["stopped_early", "stopped_early"].add(row["infusion"])
             groups["stopped_early", f"stopped_early:{row['reason']}"].add(row["infusion"])
         elif row["kind"] in ENDED_EARLY:
-            groups["transferred", row["kind"]].add(row["infusion"])
+            groups[row["kind"], row["kind"]].add(row["infusion"])
     for name in ("stopped_early", *ENDED_EARLY):
-        groups["stopped_early" if name == "stopped_early" else "transferred", name].update()
+        groups[name, name].update()
     among = list(infusions.values())
     return {
         name: proportion(metric, [fact for one, fact in infusions.items() if one in found], among)

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from domain.kernel import Actor, Recorded, Redacted, Sealed, Secret
 from projections.timeline import Timeline, TimelineEntry, UnknownCursor, timeline
@@ -68,6 +69,22 @@ def test_entries_come_in_order_of_occurrence_whenever_they_were_recorded() -> No
     assert score.late
     assert score.late_minutes == (4 * DAY - 30 * HOUR) // timedelta(minutes=1)
     assert found.entries.index(score) < found.entries.index(named(found, "course.response_assessed.v1"))
+
+
+@pytest.mark.parametrize(("origin", "late"), [("entered", True), ("device", True), ("process", False),
+                                               ("import", False)])  # fmt: skip
+def test_only_what_somebody_charted_can_be_charted_late(origin: str, late: bool) -> None:
+    """A missed follow-up that the timer enters the next morning is dated to when it was due: nobody was late."""
+    story = told()
+    story.history.add(
+        "diary.follow_up_missed.v1", DIARY, STOP + 2 * DAY, subject=PATIENT, recorded=STOP + 5 * DAY,
+        follow_up_id=uid(7, 9),
+    )  # fmt: skip
+    records = story.history.records
+    records[-1] = structs.replace(records[-1], origin=origin)
+    missed = named(read(story), "diary.follow_up_missed.v1")
+    assert missed.late is late
+    assert missed.late_minutes >= 24 * 60
 
 
 def test_side_effects_are_tied_to_their_infusion() -> None:

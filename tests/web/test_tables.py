@@ -92,3 +92,16 @@ def test_of_a_long_table_a_page_shows_the_first_rows_and_says_where_all_are(
     told = re.search(r'The first 3 of 5 rows\. <a href="/boosters\?format=csv&amp;table=t" download>', html)
     assert bool(told) == (len(shown) < 5)
     assert [row[0] for row in _read(table)[1:]] == list("01234")
+
+
+def test_a_number_in_the_first_column_stands_under_its_title(lived: World) -> None:
+    """A first column of numbers is right-aligned in head and body alike; one of words in neither."""
+    columns = (Column("booster", "Booster", numeric=True), Column("why", "Why"))
+    table = Table(name="t", title="T", columns=columns, rows=(row_of(1, "first"),))
+    with lived.app.test_request_context("/boosters"):
+        html = render_template_string("{% from 'macros/tables.html' import table %}{{ table(one) }}", one=table)
+        words = render_template_string(
+            "{% from 'macros/tables.html' import table %}{{ table(one) }}", one=_table(("a", 1.0, "b"))
+        )
+    assert '<th scope="row" class="num">1</th>' in html and '<th scope="col" class="num">Booster' in html
+    assert '<th scope="row">a</th>' in words

@@ -7,7 +7,8 @@ from typing import Any
 from api.web.charts import Chart
 from api.web.figures import shown
 from api.web.tables import Cell, Column, Table, cell
-from api.web.wording import count, day, number, words
+from api.web.terms import reason
+from api.web.wording import count, day, number
 from projections.metrics.funnel import STEPS, WITHIN_DAYS, FunnelWeek
 from projections.referral_funnel import ReferralFunnel
 
@@ -98,7 +99,7 @@ def _counts(week: FunnelWeek) -> list[Cell]:
     for step in STEPS:
         one = week.steps[step]
         failed = sum(one.failed.values())
-        why = ", ".join(f"{words(reason)} {many}" for reason, many in one.failed.items())
+        why = ", ".join(f"{reason(code)} {many}" for code, many in one.failed.items())
         found.append(cell(f"{one.done}/{failed}/{one.open}", f"{one.done} · {failed} · {one.open}", note=why))
     return found
 

@@ -11,6 +11,7 @@ import msgspec
 
 from api.web.charts import Chart
 from api.web.tables import Cell, Column, Table, cell, event_cell
+from api.web.terms import side_effect, therapy
 from api.web.wording import count, day, number, when, words
 from projections.patient_picture import Effect, Given, Picture
 
@@ -191,7 +192,8 @@ def _therapies(picture: Picture) -> dict[str, Any] | None:
     end = picture.as_of.astimezone(ZoneInfo(picture.timezone)).date()
     since = _first_day(picture)
     values = [
-        {"at": _noon(max(one.since, since)), "until": _noon(one.until or end), "y": THERAPY, "told": words(one.therapy)}
+        {"at": _noon(max(one.since, since)), "until": _noon(one.until or end), "y": THERAPY,
+         "told": therapy(one.therapy)}
         for one in picture.adjuncts if (one.until or end) >= since
     ]
     if not values:
@@ -223,7 +225,7 @@ def infusion_in_words(one: Given) -> str:
 
 def effect_in_words(one: Effect) -> str:
     """Kind, grade, and from where."""
-    text = f"{words(one.kind)}, grade {one.grade}"
+    text = f"{side_effect(one.kind)}, grade {one.grade}"
     text += ", serious" if one.serious else ""
     return text + (", from home" if one.from_home else "")
 
@@ -261,9 +263,9 @@ def _rows(picture: Picture) -> Iterable[tuple[str, tuple[Cell, ...]]]:
     for booster in (one for one in picture.boosters if one.state in AHEAD):
         said = f"{words(booster.state)}; {words(booster.reason)}"
         yield _dated(booster.due_on, "Booster due", said, booster.position)
-    for therapy in picture.adjuncts:
-        until = f" until {day(therapy.until)}" if therapy.until else ", going on"
-        yield _dated(therapy.since, "Other therapy", words(therapy.therapy) + until, therapy.position)
+    for beside in picture.adjuncts:
+        until = f" until {day(beside.until)}" if beside.until else ", going on"
+        yield _dated(beside.since, "Other therapy", therapy(beside.therapy) + until, beside.position)
     for one in picture.courses:
         if one.baseline is not None:
             yield _row(one.opened_at, "Course baseline", f"{one.baseline} of 10", one.position, picture)
