@@ -94,9 +94,9 @@ def decide(state: State, command: Command, facts: Facts) -> Decision:
         case booking.KeepAppointment():
             return booking.decide_kept(state, command)
         case waitlist.JoinWaitlist():
-            return waitlist.decide_join(state, command)
+            return waitlist.decide_join(state, command, facts)
         case waitlist.OfferSlot():
             return waitlist.decide_offer(state, command, facts)
         case waitlist.LeaveWaitlist():
-            return waitlist.decide_leave(state, command)
+            return waitlist.decide_leave(state, command, facts)
     raise TypeError(f"a day sheet has no rule for {type(command).__name__}")

@@ -90,13 +90,14 @@ class CourseFact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What `day_sheet.decide` is told. Only booking and moving look beyond `local_date` and `timezone`.
+    """What `day_sheet.decide` is told. Only booking, moving and the waitlist look beyond `local_date` and `timezone`.
 
     local_date: the sheet's day in the clinic's IANA `timezone`. open_spans: the clinic's opening hours around that
     day as half-open intervals [starts, ends) in UTC, in order, touching ones joined (DST resolved). closures: those not
     lifted. rooms: in service. visit: the adopted protocol's minutes. nurse_patients: how many patients one nurse may
     have at once. nurses, prescribers: assigned here, credential in date on the day. authorisers: who may overbook.
-    taken: of a slot to be overbooked, the resources that others hold.
+    taken: of a slot to be overbooked, the resources that others hold. waiting: of who joins the waitlist, the entries
+    of the same wish on any day's sheet of the clinic `clinic_id`.
     """
 
     local_date: date
@@ -110,6 +111,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     prescribers: frozenset[UUID] = frozenset()
     authorisers: frozenset[UUID] = frozenset()
     taken: frozenset[str] = frozenset()
+    clinic_id: UUID | None = None
+    waiting: tuple[Waiting, ...] = ()
     course: CourseFact | None = None
 
 

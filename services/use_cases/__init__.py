@@ -22,6 +22,7 @@ from services.use_cases import (
     patients,
     series,
     staff,
+    waitlist,
 )
 from services.use_cases.case import Reader
 
@@ -37,6 +38,7 @@ def use_cases(reader: Reader) -> dict[type[Command], UseCase]:
         **courses.use_cases(reader),
         **appointments.use_cases(reader),
         **series.use_cases(reader),
+        **waitlist.use_cases(reader),
         **infusions.use_cases(reader),
         **diaries.use_cases(),
         **cabinets.use_cases(reader),

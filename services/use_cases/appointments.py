@@ -1,7 +1,7 @@
-"""Appointments: booking, moving (within the day and to another day's sheet), confirming, cancelling, the waitlist.
+"""Appointments: booking, moving (within the day and to another day's sheet), confirming, cancelling.
 
 The stream is the clinic's sheet of the local day, `derived_id("day_sheet", clinic_id, local_date.isoformat())`;
-for booking and joining the waitlist the clinic's own id may be given instead.
+for booking the clinic's own id may be given instead.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from domain import clinic, course, day_sheet
-from domain.day_sheet.slots import NotOnThisSheet, claims
+from domain.day_sheet.slots import claims
 from domain.day_sheet.state import AppointmentNotFound, local_date
-from domain.kernel import Command, derived_id
+from domain.kernel import Command
 from domain.patient.state import require_living
 from services.handling import Load, NotFound, Plan, Request, UseCase, Write
 from services.use_cases.case import (
@@ -29,8 +29,11 @@ from services.use_cases.case import (
     local_day,
     nurses_here,
     prescribes_here,
+    sheet_of,
     taken_in,
+    this_sheet,
 )
+from services.use_cases.waitlist import wish_filled
 
 
 def use_cases(reader: Reader) -> Mapping[type[Command], UseCase]:
@@ -41,15 +44,7 @@ def use_cases(reader: Reader) -> Mapping[type[Command], UseCase]:
         day_sheet.ConfirmAppointment: Case(day_sheet, _about),
         day_sheet.CancelAppointment: Case(day_sheet, _fell_through),
         day_sheet.RecordNoShow: Case(day_sheet, _fell_through),
-        day_sheet.JoinWaitlist: Case(day_sheet, _joined),
-        day_sheet.OfferSlot: Case(day_sheet, _waiting),
-        day_sheet.LeaveWaitlist: Case(day_sheet, _waiting),
     }
-
-
-def sheet_of(here: clinic.State, moment: datetime) -> UUID:
-    """The sheet of the clinic-local day of a moment."""
-    return derived_id("day_sheet", here.stream_id, local_date(moment, here.timezone).isoformat())
 
 
 # --- booking -------------------------------------------------------------------------------------
@@ -60,21 +55,18 @@ def _booked(
 ) -> Plan:
     here = acting_clinic(load, request, command.now)
     require_living(taken_in(load, command.patient_id, request))
-    sheet = _this_sheet(stream_id, here, command.starts_at, "/starts_at")
+    sheet = this_sheet(stream_id, here, command.starts_at, "/starts_at")
     facts = over_what(reader, command, slot_facts(load, here, command.starts_at, command))
     booking = Write(aggregate=day_sheet, stream_id=sheet, command=command, facts=facts)
     return Plan(
-        writes=(booking, *booster_booked(load, command, command.course_id)), subject=command.patient_id,
+        writes=(
+            booking, *booster_booked(load, command, command.course_id),
+            *wish_filled(load, reader, here, [(command, facts)]),
+        ),
+        subject=command.patient_id,
         clinic_id=here.stream_id, ids={"appointment_id": str(command.appointment_id)},
         claims_seen=command.overbooking is not None,
     )
-
-
-def _this_sheet(stream_id: UUID, here: clinic.State, moment: datetime, pointer: str) -> UUID:
-    sheet = sheet_of(here, moment)
-    if stream_id not in (sheet, here.stream_id):
-        raise NotOnThisSheet(local_date=local_date(moment, here.timezone).isoformat(), pointer=pointer)
-    return sheet
 
 
 def slot_facts(load: Load, here: clinic.State, starts_at: datetime, command: Any) -> day_sheet.Facts:
@@ -212,6 +204,7 @@ def _moved(
             command=replace(arriving, moved_from=local_day(here, was.starts_at)),
             facts=over_what(reader, arriving, slot_facts(load, here, command.starts_at, arriving)),
         ))
+    writes += wish_filled(load, reader, here, [(arriving, named)])
     return Plan(
         writes=tuple(writes), subject=was.patient_id, clinic_id=here.stream_id,
         claims_seen=command.overbooking is not None,
@@ -226,28 +219,3 @@ def _as_booking(was: day_sheet.Appointment, command: day_sheet.MoveAppointment) 
         course_id=was.course_id, series_id=was.series_id, prescriber_id=was.prescriber_id, nurse_id=was.nurse_id,
         overbooking=command.overbooking,
     )
-
-
-# --- the waitlist --------------------------------------------------------------------------------
-
-
-def _joined(stream_id: UUID, command: day_sheet.JoinWaitlist, request: Request, load: Load) -> Plan:
-    here = acting_clinic(load, request, command.now)
-    require_living(taken_in(load, command.patient_id, request))
-    sheet = _this_sheet(stream_id, here, command.earliest_at, "/earliest_at")
-    facts = day_sheet.Facts(local_date=local_day(here, command.earliest_at), timezone=here.timezone)
-    write = Write(aggregate=day_sheet, stream_id=sheet, command=command, facts=facts)
-    return Plan(writes=(write,), subject=command.patient_id, clinic_id=here.stream_id)
-
-
-def _waiting(stream_id: UUID, command: Any, request: Request, load: Load) -> Plan:
-    here = acting_clinic(load, request, command.now)
-    one = load(day_sheet, stream_id).state.waiting.get(command.entry_id)
-    if one is None or sheet_of(here, one.earliest_at) != stream_id:
-        raise NotFound(entry_id=str(command.entry_id))
-    facts = day_sheet.Facts(
-        local_date=local_day(here, one.earliest_at), timezone=here.timezone,
-        rooms=frozenset(room.room_id for room in here.rooms if room.retired_at is None),
-    )
-    write = Write(aggregate=day_sheet, stream_id=stream_id, command=command, facts=facts)
-    return Plan(writes=(write,), subject=one.patient_id, clinic_id=here.stream_id)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from domain import clinic, diary, staff
+from domain.day_sheet.slots import NotOnThisSheet
 from domain.kernel import Claim, Command, Decision, DomainError, Event, Recorded, Role, derived_id
 from domain.patient import patient
 from domain.patient.records import merged_into
@@ -156,6 +157,19 @@ def _up_to_date(state: Any, at: datetime) -> bool:
     return not state.entries or state.entries[-1].event.occurred_at <= at
 
 
+def sheet_of(here: clinic.State, moment: datetime) -> UUID:
+    """The sheet of the clinic-local day of a moment."""
+    return derived_id("day_sheet", here.stream_id, local_day(here, moment).isoformat())
+
+
+def this_sheet(stream_id: UUID, here: clinic.State, moment: datetime, pointer: str) -> UUID:
+    """The sheet of that day, where it or its clinic was named. Raises NotOnThisSheet."""
+    sheet = sheet_of(here, moment)
+    if stream_id not in (sheet, here.stream_id):
+        raise NotOnThisSheet(local_date=local_day(here, moment).isoformat(), pointer=pointer)
+    return sheet
+
+
 def local_day(here: clinic.State, at: datetime) -> date:
     return clinic.local_date(here, at)
 
@@ -191,5 +205,5 @@ def held_by(reader: Reader, resource: str, at: datetime, kind: str, but: UUID | 
 __all__ = [
     "AUTHORISERS", "Case", "DomainError", "InOrder", "Planned", "Reader", "Steps", "acting_clinic", "cared_for",
     "clinic_known", "clinic_state", "diary_of", "diary_state", "held_by", "local_day", "merged_records", "nurses_here",
-    "prescribes_here", "staff_state", "taken_in",
+    "prescribes_here", "sheet_of", "staff_state", "taken_in", "this_sheet",
 ]

@@ -30,7 +30,6 @@ from domain.patient import patient, screening
 from domain.patient.state import State as PatientState
 from domain.patient.state import require_living
 from services.handling import Decided, LateWrite, Load, NotFound, Plan, Request, UseCase, Write
-from services.use_cases.appointments import sheet_of
 from services.use_cases.case import (
     Case,
     Reader,
@@ -40,6 +39,7 @@ from services.use_cases.case import (
     held_by,
     local_day,
     merged_records,
+    sheet_of,
     staff_state,
     taken_in,
 )

@@ -20,8 +20,9 @@ from domain.day_sheet.waitlist import NotWaiting, SlotNotWanted
 from domain.kernel import Claim, Command
 from domain.patient.state import require_living
 from services.handling import Load, NotFound, Plan, Request, UseCase, Write
-from services.use_cases.appointments import booster_booked, over_what, sheet_of, slot_facts
-from services.use_cases.case import Case, Reader, acting_clinic, local_day, taken_in
+from services.use_cases.appointments import booster_booked, over_what, slot_facts
+from services.use_cases.case import Case, Reader, acting_clinic, sheet_of, taken_in
+from services.use_cases.waitlist import taken_off, wish_filled
 
 
 def use_cases(reader: Reader) -> Mapping[type[Command], UseCase]:
@@ -117,7 +118,11 @@ def _series(reader: Reader, stream_id: UUID, command: day_sheet.BookSeries, requ
         for one in free
     ]
     return Plan(
-        writes=(*writes, *booster_booked(load, free[0].booking, command.course_id)), subject=command.patient_id,
+        writes=(
+            *writes, *booster_booked(load, free[0].booking, command.course_id),
+            *wish_filled(load, reader, here, [(one.booking, one.facts) for one in free]),
+        ),
+        subject=command.patient_id,
         clinic_id=here.stream_id, claims_seen=True,
         ids={f"appointment_{one.number}": str(one.booking.appointment_id) for one in free},
         told={
@@ -153,15 +158,13 @@ def _refilled(
     if slot.starts_at < waiting.earliest_at or slot.ends_at > waiting.latest_at:
         raise SlotNotWanted(earliest_at=waiting.earliest_at.isoformat(), latest_at=waiting.latest_at.isoformat(),
                             pointer="/starts_at")
-    left = Write(
-        aggregate=day_sheet, stream_id=stream_id,
-        command=day_sheet.LeaveWaitlist(**named, entry_id=command.entry_id, reason_code="booked"),
-        facts=day_sheet.Facts(local_date=local_day(here, waiting.earliest_at), timezone=here.timezone),
-    )
     booked = Write(aggregate=day_sheet, stream_id=sheet_of(here, booking.starts_at), command=booking, facts=facts)
     return Plan(
-        writes=(booked, left, *booster_booked(load, booking, course_id)), subject=waiting.patient_id,
-        clinic_id=here.stream_id, ids={"appointment_id": str(command.appointment_id)},
+        writes=(
+            booked, taken_off(here, waiting, command), *booster_booked(load, booking, course_id),
+            *wish_filled(load, reader, here, [(booking, facts)], but=command.entry_id),
+        ),
+        subject=waiting.patient_id, clinic_id=here.stream_id, ids={"appointment_id": str(command.appointment_id)},
         claims_seen=command.overbooking is not None,
     )
 

@@ -380,6 +380,10 @@ def joining(**fields: Any) -> JoinWaitlist:
 
 def test_the_waitlist_takes_a_patient_once_for_a_time_that_is_one() -> None:
     waiting().when(decide, joining(), FACTS).then_refused(AlreadyWaiting)
+    waiting().when(decide, joining(entry_id=id_of("again"), earliest_at=at(14), latest_at=at(17)), FACTS).then_refused(
+        AlreadyWaiting)
+    for other in ({"earliest_at": at(15), "latest_at": at(17)}, {"visit_kind": "booster"}, {"patient_id": DOCTOR}):
+        waiting().when(decide, joining(entry_id=id_of("again"), **other), FACTS).then_kinds(WaitlistJoined)
     new().when(decide, joining(latest_at=at(9)), FACTS).then_refused(SlotImpossible)
     new().when(decide, joining(visit_kind="party"), FACTS).then_refused(UnknownCode)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, time, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,6 +13,7 @@ from domain import clinic, course, day_sheet
 from domain.clinic.premises import RoomNotInService
 from domain.day_sheet.slots import ClinicClosed, CourseNeeded, NotOnThisSheet, OutsideOpeningHours
 from domain.day_sheet.state import AppointmentNotLive
+from domain.day_sheet.waitlist import AlreadyWaiting
 from domain.infusion import arrival
 from domain.kernel import DomainError
 from services.handling import CommandHandling, NotFound
@@ -326,6 +328,65 @@ def test_another_clinics_patient_is_not_found(practice: Practice, patient_id: UU
         practice.do(elsewhere, day_sheet.BookAppointment, at_clinic=elsewhere, appointment_id=uuid4(),
                     patient_id=patient_id, room_id=room, visit_kind="consultation", starts_at=tomorrow,
                     prescriber_id=practice.prescriber_id)
+
+
+def test_nobody_waits_twice_for_the_same_and_a_booking_fills_the_wish(
+    practice: Practice, patient_id: UUID, tomorrow: datetime
+) -> None:
+    """On any day's sheet; another kind or another time is another wish. A booking within it takes the entry off,
+    booked, moved there or in one go; one outside it does not, and after leaving they may wait again."""
+    first, entries = tomorrow + timedelta(days=1), []
+
+    def wait(days: int = 0, hours: int = 60, **fields: Any) -> UUID:
+        starts = first + timedelta(days=days)
+        entries.append(uuid4())
+        practice.do(practice.sheet(starts), day_sheet.JoinWaitlist, by=practice.actor("front_desk"), **{
+            "entry_id": entries[-1], "patient_id": patient_id, "visit_kind": "follow_up", "earliest_at": starts,
+            "latest_at": starts + timedelta(hours=hours), **fields})
+        return entries[-1]
+
+    def waiting(days: int = 0) -> set[UUID]:
+        return set(practice.state(day_sheet, practice.sheet(first + timedelta(days=days))).waiting)
+
+    one = wait()
+    for days in (0, 1, 2):
+        with pytest.raises(AlreadyWaiting) as refused:
+            wait(days)
+        assert refused.value.data["entry_id"] == str(one)
+    other = wait(3), wait(visit_kind="consultation")
+    booked = practice.book(patient_id, first + timedelta(days=6), kind="follow_up")
+    assert one in waiting() and other[0] in waiting(3)
+    practice.do(practice.sheet(first + timedelta(days=6)), day_sheet.MoveAppointment, appointment_id=booked,
+                by=practice.actor("front_desk"), room_id=practice.rooms[0], starts_at=first + timedelta(days=1),
+                asked_by="patient", reason_code="work")
+    assert waiting() == {other[1]} and waiting(3) == {other[0]}
+    again = wait()
+    practice.book(patient_id, first, kind="follow_up")
+    assert waiting() == {other[1]}
+    practice.do(practice.sheet(first), day_sheet.LeaveWaitlist, by=practice.actor("front_desk"), entry_id=wait(),
+                reason_code="declined")
+    assert again not in waiting() and wait() in waiting()
+
+
+def test_of_two_who_put_the_same_wish_on_the_list_at_once_one_does(practice: Practice, tomorrow: datetime) -> None:
+    """Eight at once for different first days, each in a process of its own: the claim decides, and says whose it is."""
+    patient_id = practice.patient()
+    services = [CommandHandling(practice.log, practice.clock, use_cases(practice.log)) for _ in range(4)]
+
+    def wait(number: int) -> bool:
+        mine = Practice.__new__(Practice)
+        mine.__dict__.update(practice.__dict__, handling=services[number % 4])
+        starts = tomorrow + timedelta(days=number)
+        try:
+            mine.do(practice.sheet(starts), day_sheet.JoinWaitlist, by=practice.actor("front_desk"), entry_id=uuid4(),
+                    patient_id=patient_id, visit_kind="follow_up", earliest_at=starts,
+                    latest_at=tomorrow + timedelta(days=20))
+        except AlreadyWaiting:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sorted(threads.map(wait, range(8))) == [False] * 7 + [True]
 
 
 def test_the_waitlist_offers_slots_the_patient_can_come_to(

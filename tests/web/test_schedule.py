@@ -92,7 +92,8 @@ FORMS = {
     "web_schedule.join_waitlist": "waitlist",
     "web_schedule.confirm": "{day}/{id}/confirm", "web_schedule.cancel": "{day}/{id}/cancel",
     "web_schedule.no_show": "{day}/{id}/no-show", "web_schedule.move": "{day}/{id}/move",
-    "web_schedule.refill": "{day}/waitlist/{id}/book", "web_schedule.leave_waitlist": "{day}/waitlist/{id}/leave",
+    "web_schedule.refill": "{day}/waitlist/{id}/book", "web_schedule.offer": "{day}/waitlist/{id}/offer",
+    "web_schedule.leave_waitlist": "{day}/waitlist/{id}/leave",
     "web_schedule.declare_closure": "closures", "web_schedule.lift_closure": "closures/{id}/lift",
     "web_schedule.set_hours": "hours", "web_schedule.open_feed": "calendar-feeds",
     "web_schedule.close_feed": "calendar-feeds/{id}/close",
@@ -448,6 +449,14 @@ def test_a_freed_time_is_filled_from_the_waitlist_by_one_click(world: World) -> 
     html = page(browser, path(world, "waitlist"))
     offer = next(one for one in forms_of(html) if "/waitlist/" in one.action and one.action.endswith("/book"))
     assert offer.fields["slot"] == [slot(world, ex.ROOM, 16, 9)]
+    noted = next(one for one in forms_of(html) if one.action.endswith("/offer"))
+    assert submit(browser, noted).headers["Location"].endswith("/waitlist?said=offered")
+    (record,) = world.services.log.read(world.services.log.head() - 1, 1)
+    assert isinstance(record.event, day_sheet.SlotOffered)
+    assert record.event.ends_at.isoformat() == at(world, 16, 9, 30)
+    world.caught_up()
+    told = page(browser, path(world, "waitlist")).replace("\u00a0", " ")
+    assert ", 1 offer</span>" in told and '<td class="num">1</td>' in told
     assert submit(browser, offer).headers["Location"].endswith("/waitlist?said=refilled")
     world.caught_up()
     html = page(browser, path(world, "waitlist"))
@@ -463,6 +472,11 @@ def test_who_no_longer_waits_is_taken_off_with_a_reason(world: World) -> None:
     wrong = submit(browser, join, first=day(world, 18), last=day(world, 17))
     assert wrong.status_code == 422
     assert submit(browser, join, key=str(uuid4())).status_code == 303
+    again = submit(browser, join, key=str(uuid4()))
+    assert again.status_code == 422
+    said = unescape(again.text).partition("They wait for this kind of visit already, from ")[2]
+    assert re.match(r"\w+ \d+ \w+ \d+, \d\d:\d\d P[DS]T until ", said), said[:80]
+    assert "without a break until day" in again.text
     world.caught_up()
     leave = next(one for one in forms_of(page(browser, path(world, "waitlist"))) if one.action.endswith("/leave"))
     assert submit(browser, leave).status_code == 422

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from api.web.schedule.place import Desk
+from api.web.wording import moment as in_words
 from domain.day_sheet import Obstacle
 from domain.kernel import DomainError
 
@@ -28,7 +29,6 @@ WORDS = {
     "appointment-already-confirmed": "It is confirmed already.",
     "not-yet-started": "Nobody has missed a visit before it was to begin.",
     "nothing-moved": "It is at that time in that room already.",
-    "already-waiting": "This entry is on the waitlist already.",
     "not-waiting": "They are off the waitlist already.",
     "slot-not-wanted": "The patient cannot come at that time.",
     "series-not-bookable": "Not every visit could be booked, so none was. See below what each meets.",
@@ -56,7 +56,17 @@ def refused(at: Desk, error: DomainError) -> str:
     """One sentence for the top of a form."""
     if error.code == "claim-conflict":
         return taken(at, str(error.data.get("resource", "")).partition(":")[0], error.data.get("ends"))
+    if error.code == "already-waiting":
+        return _waits(at, error)
     return WORDS.get(error.code, str(error))
+
+
+def _waits(at: Desk, error: DomainError) -> str:
+    """Names the entry by its stretch."""
+    given = [_moment(error.data.get(name)) for name in ("earliest_at", "latest_at")]
+    told = [in_words(one, at.here.timezone) for one in given if one is not None]
+    since = f", from {' until '.join(told)}" if told else ""
+    return f"They wait for this kind of visit already{since}. Take that entry off first, or give another time."
 
 
 def obstacle_in_words(at: Desk, obstacle: Obstacle) -> str:

@@ -24,7 +24,8 @@ SAID = {
     "booked": "Booked.", "moved": "Moved.", "cancelled": "Cancelled: the time is free again.",
     "confirmed": "Confirmed.",
     "no_show": "Recorded as a no-show.", "series": "The series is booked.", "refilled": "Booked, and off the waitlist.",
-    "waits": "On the waitlist.", "left": "Off the waitlist.", "closed": "The closure is declared.",
+    "waits": "On the waitlist.", "left": "Off the waitlist.",
+    "offered": "The offer is noted; the time is free until it is booked.", "closed": "The closure is declared.",
     "lifted": "The closure is lifted.", "hours": "The opening hours are set.", "feed": "The calendar address is ready.",
     "withdrawn": "The calendar address answers no more.",
 }

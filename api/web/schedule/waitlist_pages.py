@@ -34,7 +34,7 @@ def waitlist(clinic_id: UUID) -> Response:
 
 @blueprint.post("/<uuid:clinic_id>/waitlist")
 def join_waitlist(clinic_id: UUID) -> AnyResponse:
-    """Puts somebody on the list, for a span of days and hours."""
+    """Puts somebody on the list, for one stretch of time."""
     at = desk(clinic_id)
     try:
         found = choosing.patient_found(at)
@@ -65,6 +65,22 @@ def refill(clinic_id: UUID, local_date: date, entry_id: UUID) -> AnyResponse:
     return _back(at, "refilled", receipt)
 
 
+@blueprint.post("/<uuid:clinic_id>/<date:local_date>/waitlist/<uuid:entry_id>/offer")
+def offer(clinic_id: UUID, local_date: date, entry_id: UUID) -> AnyResponse:
+    """Notes that who waits was offered a freed time; it stays free until it is booked."""
+    at = desk(clinic_id)
+    try:
+        room_id, starts_at = choosing.slot_of(at, request.form.get("slot", ""))
+        until = request.form.get("until", "")
+        receipt = at.act(
+            at.sheet_id(local_date), day_sheet.OfferSlot, entry_id=entry_id, room_id=room_id, starts_at=starts_at,
+            ends_at=choosing.slot_of(at, f"{room_id}|{until}")[1],
+        )
+    except DomainError as error:
+        return _page(at, refused(at, error), 422)
+    return _back(at, "offered", receipt)
+
+
 @blueprint.post("/<uuid:clinic_id>/<date:local_date>/waitlist/<uuid:entry_id>/leave")
 def leave_waitlist(clinic_id: UUID, local_date: date, entry_id: UUID) -> AnyResponse:
     """Takes somebody off the list."""
@@ -85,7 +101,10 @@ def _back(at: Desk, word: str, receipt: Receipt) -> AnyResponse:
 
 
 def _window(at: Desk) -> tuple[datetime, datetime]:
-    """From the first day's hour to the last day's (of one that comes twice, the widest). Raises FormSlip."""
+    """One stretch, from an hour of the first day to one of the last (of one that comes twice, the widest).
+
+    Raises FormSlip.
+    """
     return (
         local_moment(request.form.get("first", ""), request.form.get("from", ""), "0", at.zone),
         local_moment(request.form.get("last", ""), request.form.get("until", ""), "1", at.zone),
