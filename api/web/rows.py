@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import overload
 from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 from marshmallow import EXCLUDE, Schema, fields, validate
 
 from api.auth import policy
+from api.behind import Behind, One
 from api.http.access import opened
-from api.http.context import principal, wired
+from api.http.context import principal
 from api.http.problems import Problem, not_found
-from api.reports import DASHBOARDS, ask, figure_at, position_of
-from api.web.address import View, clinic_name, link, parameters, view
-from api.web.figures import shown
+from api.reports import DASHBOARDS, ask, figure_at
+from api.web.address import clinic_name, link, parameters, view
+from api.web.figures import Shown, shown
 from api.web.page import may, render
 from api.web.tables import Cell, Column, Table, cell
-from api.web.wording import when
+from api.web.wording import UNIT_WORDS, day, number, quantity, when, words
 from domain.catalogue import EVENTS
-from domain.kernel import Recorded
-from projections.metrics.figures import Figure, Spread
-from services.log.lookup import records_at
+from projections.facts.reading import CHUNK
+from projections.metrics.figures import Spread
 
 __all__ = ["blueprint", "event_title", "patient_href"]
 
@@ -30,8 +33,8 @@ blueprint = Blueprint("web_rows", __name__)
 PAGE = 50
 PAGE_OF = {"operations": "today"}
 """Dashboards whose page has another name."""
-
-WHICH = ("all", "counted", "other")
+LANDMARK = "Landmark fall"
+"""What the facts behind a share of responders contribute."""
 
 
 class _Page(Schema):
@@ -44,7 +47,9 @@ class _Page(Schema):
 
     figure = fields.String(required=True, validate=validate.Length(max=200))
     page = fields.Integer(load_default=1, validate=validate.Range(1, 1_000_000))
-    which = fields.String(load_default="all", validate=validate.OneOf(WHICH))
+    which = fields.String(
+        load_default="all", validate=validate.Regexp(r"^(all|counted|other|left-out\.[a-z0-9_]{1,60})$")
+    )
 
 
 def patient_href(patient_id: UUID) -> str | None:
@@ -66,27 +71,35 @@ def event_title(name: str) -> str:
 
 @blueprint.get("/rows/<string:dashboard>")
 def show(dashboard: str) -> Response:
-    """A page of the facts behind one figure; each opens into its event."""
+    """A page of the facts behind one figure, or all of them as CSV; each opens into its event."""
     if dashboard not in DASHBOARDS:
         raise not_found()
     _check(dashboard)
     asked, wanted = view(), parameters(_Page, request.args.to_dict())
-    figure = figure_at(ask(dashboard, asked.question), wanted["figure"])
-    counted = set(figure.numerator_rows) if isinstance(figure, Figure) else set()
-    facts = _chosen(figure, counted, wanted["which"])
+    figure, which = figure_at(ask(dashboard, asked.question), wanted["figure"]), wanted["which"]
+    behind, one = Behind(figure, asked.question.known_at), shown(figure, wanted["figure"])
+    facts = behind.chosen(which)
     pages = max(1, -(-len(facts) // PAGE))
-    number = min(wanted["page"], pages)
-    here = facts[(number - 1) * PAGE : number * PAGE]
-    opened(f"dashboard.{dashboard}.rows", count=len(here))
-    one = shown(figure, wanted["figure"])
+    page = min(wanted["page"], pages)
+    here = facts[(page - 1) * PAGE : page * PAGE]
+    whole = request.args.get("format") == "csv"
+    opened(f"dashboard.{dashboard}.rows", count=len(facts) if whole else len(here))
     return render(
         "rows.html", title=one.title, active=f"web_{_page_of(dashboard)}.show", view=asked,
-        lede="The facts behind this figure.",
-        tables=[_table(here, counted, asked, bool(counted))], figures=[one], one=one, dashboard=_page_of(dashboard),
-        which=wanted["which"], counted=len(counted), found=len(facts), number=number, pages=pages,
-        first=(number - 1) * PAGE + 1 if here else 0, last=(number - 1) * PAGE + len(here),
+        lede="The facts behind this figure.", tables=[_table(facts if whole else here, behind, one, which)],
+        figures=[one], one=one, dashboard=_page_of(dashboard), which=which, choices=_choices(behind),
+        found=len(facts), number=page, pages=pages,
+        first=(page - 1) * PAGE + 1 if here else 0, last=(page - 1) * PAGE + len(here),
         back=link(f"/{_page_of(dashboard)}"),
     )
+
+
+def _choices(behind: Behind) -> list[tuple[str, str]]:
+    """Which rows there are to choose from: (choice, label)."""
+    some = [("counted", "In the numerator"), ("other", "Not in it")] if behind.splits else []
+    some += [(f"left-out.{reason}", f"Left out: {words(reason)} ({number(many)})")
+             for reason, many in behind.reasons().items() if many]
+    return [("all", "All counted"), *some] if some else []
 
 
 def _page_of(dashboard: str) -> str:
@@ -101,40 +114,74 @@ def _check(dashboard: str) -> None:
         raise Problem(403, "not-permitted", f"The role {who.role} may not open this dashboard.")
 
 
-def _chosen(figure: Figure | Spread, counted: set[str], which: str) -> list[str]:
-    if which == "all" or not counted:
-        return list(figure.rows)
-    return [fact for fact in figure.rows if (fact in counted) == (which == "counted")]
+class _InChunks(Sequence[tuple[Cell, ...]]):
+    """A row of cells for each fact, read from the log so many at a time while they are written."""
+
+    def __init__(self, facts: Sequence[str], make: Callable[[Sequence[str]], list[tuple[Cell, ...]]]) -> None:
+        self._facts, self._make = facts, make
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[Cell, ...]: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[tuple[Cell, ...], ...]: ...
+    def __getitem__(self, index: int | slice) -> tuple[Cell, ...] | tuple[tuple[Cell, ...], ...]:
+        return tuple(self)[index]
+
+    def __iter__(self) -> Iterator[tuple[Cell, ...]]:
+        for start in range(0, len(self._facts), CHUNK):
+            yield from self._make(self._facts[start : start + CHUNK])
 
 
-def _table(facts: list[str], counted: set[str], asked: View, split: bool) -> Table:
-    behind = records_at(wired().services.log, [position_of(fact) for fact in facts])
-    columns = [Column("fact", "Fact"), Column("event", "Event"), Column("occurred", "Happened")]
-    columns += [Column("counted", "In the numerator")] if split else []
-    columns += [Column("clinic", "Clinic"), Column("patient", "Patient"), Column("position", "Event no.", numeric=True)]
-    rows = [
-        _row(fact, record, (fact in counted) if split else None)
-        for fact in facts if (record := behind.get(position_of(fact))) is not None
-    ]
-    return Table(name="rows", title="Facts", columns=tuple(columns), rows=tuple(rows),
-                 empty="No fact stands behind this figure in this period.")
+def _table(facts: Sequence[str], behind: Behind, one: Shown, which: str) -> Table:
+    left_out = which.startswith("left-out.")
+    columns = [Column("at", "When", basis=("which moment",))]
+    if behind.unit is not None and not left_out:
+        columns.append(Column("value", _value_title(behind, one), numeric=True))
+    if behind.tells_outcomes and not left_out:
+        columns.append(Column("outcome", "Outcome"))
+    if behind.splits and not left_out:
+        columns.append(Column("counted", "In the numerator"))
+    columns += [
+        Column("clinic", "Clinic"), Column("patient", "Patient"), Column("event", "Event"),
+        Column("occurred", "Event happened"), Column("position", "Event no.", numeric=True),
+        Column("fact", "Fact", on_page=False),
+    ]  # fmt: skip
+    keys = frozenset(column.key for column in columns)
+    return Table(
+        name="rows", title="Facts" if not left_out else f"Left out: {words(which.removeprefix('left-out.'))}",
+        columns=tuple(columns), empty="No fact stands behind this figure in this period.",
+        rows=_InChunks(facts, lambda some: [
+            _row(found, keys, behind.unit) for found in behind.read(some, left_out=left_out)
+        ]),
+    )  # fmt: skip
 
 
-def _row(fact: str, record: Recorded, counted: bool | None) -> tuple[Cell, ...]:
+def _value_title(behind: Behind, one: Shown) -> str:
+    """`Wait, min`: what the number is, and its unit."""
+    title = one.definition.title if isinstance(one.figure, Spread) else LANDMARK
+    return f"{title}, {UNIT_WORDS.get(behind.unit or '', behind.unit)}"
+
+
+def _row(one: One, keys: frozenset[str], unit: str | None) -> tuple[Cell, ...]:
+    record = one.record
     clinic = clinic_name(str(record.clinic_id)) if record.clinic_id is not None else None
     zone = clinic.timezone if clinic is not None else "UTC"
-    cells: list[Cell] = [
-        cell(fact, href=f"/events/{record.position}"),
-        cell(record.name, event_title(record.name)),
-        cell(record.occurred_at, when(record.occurred_at, zone)),
-    ]
-    if counted is not None:
-        cells.append(cell(counted, tone="ok" if counted else ""))
+    at = when(one.at, zone) if isinstance(one.at, datetime) else day(one.at, weekday=True)
+    cells = [cell(one.at, at, note=words(one.at_is), basis=(words(one.at_is),))]
+    if "value" in keys:
+        cells.append(cell(one.value, quantity(one.value, unit or "")[0]))
+    if "outcome" in keys:
+        cells.append(cell(one.outcome, None if one.outcome is None else words(one.outcome)))
+    if "counted" in keys:
+        cells.append(cell(one.counted, tone="ok" if one.counted else ""))
     patient = record.subject
-    cells += [
-        cell(clinic.name if clinic is not None else None),
+    return (
+        *cells, cell(clinic.name if clinic is not None else None),
         cell(None) if patient is None else cell(str(patient), str(patient)[:8], href=patient_href(patient)),
-        cell(record.position, str(record.position)),
-    ]
-    return tuple(cells)
-
+        cell(record.name, event_title(record.name), href=f"/events/{record.position}"),
+        cell(record.occurred_at, when(record.occurred_at, zone)), cell(record.position, str(record.position)),
+        cell(one.fact),
+    )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -13,11 +13,14 @@ from flask import Response, current_app
 from markupsafe import Markup
 
 from api.web.figures import Shown, left_out_in_words
-from api.web.wording import NBSP, NOTHING, number, quantity
+from api.web.wording import NBSP, NOTHING, number, quantity, words
 from projections.metrics.definitions import Definition
 from projections.metrics.figures import Figure, Spread
 
-__all__ = ["Cell", "Column", "Table", "cell", "csv_response", "figure_cell", "figure_table", "row_of", "sorted_by"]
+__all__ = [
+    "Cell", "Column", "Table", "basis_of", "cell", "csv_response", "event_cell", "figure_cell", "figure_table",
+    "rate_column", "reason_cells", "reason_columns", "reasons_of", "row_of", "sorted_by", "spread_column",
+]  # fmt: skip
 
 Value = str | int | float | Decimal | bool | date | datetime | None
 
@@ -25,8 +28,17 @@ Tone = str
 """ok, attention, alarm or info: a colour with a meaning, always with words beside it."""
 
 
+RATE = ("numerator", "denominator", "n", "95 % low", "95 % high")
+SPREAD = ("90th percentile", "mean", "mean: 95 % low", "mean: 95 % high", "n")
+"""What a figure rests on, as columns of the CSV beside its value: of a share, rate or amount; of a median."""
+
+
 class Column(msgspec.Struct, frozen=True):
-    """A column: `key` names it in addresses, `title` on the page and in the CSV."""
+    """A column: `key` names it in addresses, `title` on the page and in the CSV.
+
+    `basis` are further columns that the CSV has beside this one, named after it; each cell brings their values. A
+    column that is not `on_page` is for the CSV alone, one that is not `in_csv` for the page.
+    """
 
     key: str
     title: str
@@ -34,10 +46,13 @@ class Column(msgspec.Struct, frozen=True):
     definition: Definition | None = None
     sorts: bool = False
     wide: bool = False
+    basis: tuple[str, ...] = ()
+    on_page: bool = True
+    in_csv: bool = True
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
-    """One cell: the text a person reads and the value that the CSV and the sort order take."""
+    """One cell: the text a person reads, the value that the CSV and the sort order take, and those of its basis."""
 
     text: str | Markup
     value: Value = None
@@ -45,6 +60,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     tone: Tone = ""
     definition: Definition | None = None
+    basis: tuple[Value, ...] = ()
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,10 +74,19 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     empty: str = "Nothing in this period."
     sorted_by: str = ""
 
+    @property
+    def on_page(self) -> list[Column]:
+        """The columns that people see."""
+        return [one for one in self.columns if one.on_page]
+
+    def seen(self, row: tuple[Cell, ...]) -> list[tuple[Column, Cell]]:
+        """The cells that people see, each with its column."""
+        return [pair for pair in zip(self.columns, row, strict=True) if pair[0].on_page]
+
 
 def cell(
     value: Value | Markup, text: str | Markup | None = None, *, digits: int = 0, href: str | None = None,
-    note: str = "", tone: Tone = "", definition: Definition | None = None,
+    note: str = "", tone: Tone = "", definition: Definition | None = None, basis: tuple[Value, ...] = (),
 ) -> Cell:  # fmt: skip
     """A cell of a plain value; `text` where people read something else than the CSV."""
     if text is None:
@@ -73,7 +98,7 @@ def cell(
             text = number(float(value), digits)
         else:
             text = value if isinstance(value, str) else value.isoformat()
-    return Cell(text=text, value=value, href=href, note=note, tone=tone, definition=definition)
+    return Cell(text=text, value=value, href=href, note=note, tone=tone, definition=definition, basis=basis)
 
 
 def event_cell(position: int, *, opens: bool = True) -> Cell:
@@ -90,7 +115,41 @@ def figure_cell(one: Shown, tone: Tone = "") -> Cell:
     """A figure in a cell, opening into its rows: the value, and under it what it rests on."""
     text = f"{one.value} {one.unit}".strip()
     note = one.basis if one.raw is None else f"n{NBSP}{number(one.n)}" if one.n else ""
-    return Cell(text=text, value=one.raw, href=one.href, note=note, tone=tone)
+    return Cell(text=text, value=one.raw, href=one.href, note=note, tone=tone, basis=basis_of(one.figure))
+
+
+def basis_of(figure: Figure | Spread) -> tuple[Value, ...]:
+    """What a figure rests on, in the order of `RATE` or `SPREAD`."""
+    if isinstance(figure, Spread):
+        return (figure.p90, figure.mean, *(figure.mean_interval or (None, None)), figure.n)
+    return (figure.numerator, figure.denominator, figure.n, *(figure.interval or (None, None)))
+
+
+def rate_column(key: str, title: str, definition: Definition | None = None, *, sorts: bool = False) -> Column:
+    """A column of shares, rates or amounts."""
+    return Column(key, title, numeric=True, definition=definition, sorts=sorts, basis=RATE)
+
+
+def spread_column(key: str, title: str, definition: Definition | None = None, *, sorts: bool = False) -> Column:
+    """A column of medians."""
+    return Column(key, title, numeric=True, definition=definition, sorts=sorts, basis=SPREAD)
+
+
+def reason_columns(title: str, reasons: Iterable[str]) -> tuple[Column, ...]:
+    """For the CSV, a column of counts for each reason: what a page says in one cell."""
+    return tuple(
+        Column(f"{title}-{reason}", f"{title}: {words(reason)}", numeric=True, on_page=False) for reason in reasons
+    )
+
+
+def reason_cells(counts: Mapping[str, int], reasons: Iterable[str]) -> tuple[Cell, ...]:
+    """The counts for `reason_columns`."""
+    return tuple(cell(counts.get(reason, 0)) for reason in reasons)
+
+
+def reasons_of(some: Iterable[Mapping[str, int]]) -> list[str]:
+    """Every reason that any of these counts names, in order."""
+    return sorted({reason for counts in some for reason, many in counts.items() if many})
 
 
 FIGURE_COLUMNS = (
@@ -99,14 +158,18 @@ FIGURE_COLUMNS = (
     Column("low", "95 % low", numeric=True), Column("high", "95 % high", numeric=True),
     Column("p90", "90th percentile", numeric=True), Column("n", "n", numeric=True),
     Column("left_out", "Left out", wide=True),
-    Column("definition", "Definition"), Column("rows", "Rows", numeric=True),
+    Column("definition", "Definition", basis=("version",)), Column("rows", "Rows", numeric=True),
 )  # fmt: skip
 
 
 def figure_table(name: str, title: str, some: Iterable[Shown], *, note: str = "") -> Table:
     """Every figure of a page in one table, with all that each rests on."""
-    return Table(name=name, title=title, columns=FIGURE_COLUMNS, rows=tuple(_figure_row(one) for one in some),
-                 note=note)
+    some = tuple(some)
+    reasons = reasons_of(one.figure.excluded for one in some)
+    return Table(
+        name=name, title=title, columns=(*FIGURE_COLUMNS, *reason_columns("Left out", reasons)), note=note,
+        rows=tuple((*_figure_row(one), *reason_cells(one.figure.excluded, reasons)) for one in some),
+    )  # fmt: skip
 
 
 def _figure_row(one: Shown) -> tuple[Cell, ...]:
@@ -123,11 +186,10 @@ def _figure_row(one: Shown) -> tuple[Cell, ...]:
     return (
         Cell(text=one.title, value=one.title, definition=one.definition),
         cell(one.raw, value), cell(figure.unit, unit),
-        cell(numerator), cell(denominator),
-        of(limits[0] if limits else None), of(limits[1] if limits else None), of(p90), cell(one.n),
-        cell("; ".join(f"{reason}: {many}" for reason, many in one.left_out), left_out_in_words(one)),
-        cell(f"{one.definition.name} v{one.definition.version}", f"v{one.definition.version}",
-             href=f"/glossary#{one.definition.name}"),
+        cell(numerator), cell(denominator), of(limits[0] if limits else None), of(limits[1] if limits else None),
+        of(p90), cell(one.n), cell(sum(figure.excluded.values()), left_out_in_words(one)),
+        cell(one.definition.name, f"v{one.definition.version}", href=f"/glossary#{one.definition.name}",
+             basis=(one.definition.version,)),
         cell(one.rows, href=one.href),
     )  # fmt: skip
 
@@ -155,15 +217,24 @@ def csv_response(table: Table, name: str) -> Response:
     """RFC 4180, the titles in the first row; a text that a spreadsheet would run as a formula is made plain."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([column.title for column in table.columns])
-    writer.writerows(_plain_row(row) for row in table.rows)
+    writer.writerow([
+        title for one in table.columns if one.in_csv
+        for title in (one.title, *(f"{one.title}: {part}" for part in one.basis))
+    ])
+    writer.writerows(_plain_row(table.columns, row) for row in table.rows)
     response = current_app.response_class(out.getvalue(), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
 
 
-def _plain_row(row: Sequence[Cell]) -> list[str]:
-    return [plain(one.value if one.value is not None or one.text == NOTHING else str(one.text)) for one in row]
+def _plain_row(columns: Sequence[Column], row: Sequence[Cell]) -> list[str]:
+    """A cell of a column with a basis is as many values as that has, whether it brings them or not."""
+    found: list[str] = []
+    for column, one in zip(columns, row, strict=True):
+        if column.in_csv:
+            basis = one.basis if column.basis and one.basis else (None,) * len(column.basis)
+            found += [plain(value) for value in (one.value, *basis)]
+    return found
 
 
 def plain(value: Value) -> str:

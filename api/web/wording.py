@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 __all__ = [
-    "NBSP", "NOTHING", "count", "day", "duration", "lapse", "moment", "number", "period", "quantity", "when", "words",
+    "NBSP", "NOTHING", "UNIT_WORDS", "count", "day", "duration", "lapse", "moment", "number", "period", "quantity",
+    "when", "words",
 ]
 
 NOTHING = "–"
@@ -51,7 +52,8 @@ def count(many: int, one: str, more: str | None = None) -> str:
 _DIGITS = {"minutes": 0, "days": 1, "hours": 1, "rooms": 2, "points": 1, "rho": 2, "infusions": 1, "per 100": 1,
            "percent": 0, "boosters": 0, "episodes": 0, "commands": 0, "orders": 0, "entries": 0, "alerts": 0,
            "patients": 0, "bookings": 0, "referrals": 0}
-_SHORT = {"minutes": "min", "hours": "h", "days": "days", "share": "%", "percent": "%", "rho": "", "per 100": "per 100"}
+UNIT_WORDS = {"minutes": "min", "hours": "h", "days": "days", "share": "%", "percent": "%", "rho": "",
+              "per 100": "per 100"}
 
 
 def quantity(value: float | None, unit: str) -> tuple[str, str]:
@@ -65,7 +67,7 @@ def quantity(value: float | None, unit: str) -> tuple[str, str]:
     digits = _DIGITS.get(unit, 1)
     if unit == "minutes" and abs(value) < 100 and value != int(value):
         digits = 1
-    return number(value, digits), _SHORT.get(unit, unit)
+    return number(value, digits), UNIT_WORDS.get(unit, unit)
 
 
 def duration(minutes: float | None) -> str:

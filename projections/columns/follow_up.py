@@ -51,10 +51,11 @@ class FollowUp:
         """Prompts due in the period, answered or not; of one clinic by its code."""
         due = self._due
         mine = np.ones(len(due.fact), dtype=bool) if clinic is None else due.clinic == clinic
+        own, reasons = due.fact[mine], due.reasons[mine]
         return proportion(
-            "follow_up_answered", FactIds("f", due.fact[mine & due.answered]),
-            FactIds("f", due.fact[mine & (due.reasons == 0)]), left_out(due.reasons[mine], _NOT_ANSWERED),
-        )  # fmt: skip
+            "follow_up_answered", FactIds("f", due.fact[mine & due.answered]), FactIds("f", own[reasons == 0]),
+            left_out(reasons, _NOT_ANSWERED, lambda places: FactIds("f", own[places])),
+        )
 
     def _prompts(self) -> Rows:
         """Every step of the prompts due around the period here."""

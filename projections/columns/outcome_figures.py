@@ -55,6 +55,13 @@ class ReliefFigures:
     def _facts(self, some: Reliefs) -> FactIds:
         return FactIds("i", self._given.fact[some.place])
 
+    def _left_out(self, some: Reliefs, reasons: Ints, names: Sequence[str] = REASONS) -> dict[str, int]:
+        return left_out(reasons, names, lambda places: FactIds("i", self._given.fact[some.place[places]]))
+
+    def _counted(self, some: Reliefs) -> FactIds:
+        """Each with its landmark fall."""
+        return self._facts(some).with_numbers(lambda: some.landmark_fall)
+
     # --- falls and responders ----------------------------------------------------------------------
 
     def falls(self, metric: str = "landmark_fall", some: Reliefs | None = None) -> Spread:
@@ -63,14 +70,14 @@ class ReliefFigures:
         reasons = some.peak_left_out if metric == "peak_fall" else some.left_out
         counted = some.where(np.flatnonzero(reasons == 0))
         values = peak_fall(counted) if metric == "peak_fall" else counted.landmark_fall
-        return spread(metric, Measured(values, self._facts(counted)), "percent", left_out(reasons))
+        return spread(metric, Measured(values, self._facts(counted)), "percent", self._left_out(some, reasons))
 
     def responders(self, metric: str, percent: int, some: Reliefs) -> Figure:
         """Per patient, with Wilson's interval; each patient once in `some`."""
         counted = some.where(np.flatnonzero(some.headline))
         positive = counted.moderate if percent == MODERATE else counted.substantial
         return proportion(
-            metric, self._facts(counted.where(positive)), self._facts(counted), left_out(some.left_out)
+            metric, self._facts(counted.where(positive)), self._counted(counted), self._left_out(some, some.left_out)
         )
 
     def after_28_days(self, metric: str, percent: int) -> Figure:
@@ -80,13 +87,17 @@ class ReliefFigures:
         counted = reason == 0
         positive = counted & fell(np.where(counted, baseline, 0), np.where(counted, value, 0), percent)
         fact = self._given.fact[place]
-        return proportion(metric, FactIds("i", fact[positive]), FactIds("i", fact[counted]), left_out(reason))
+        return proportion(
+            metric, FactIds("i", fact[positive]),
+            FactIds("i", fact[counted], lambda: 100 * (1 - value[counted] / baseline[counted])),
+            left_out(reason, facts=lambda places: FactIds("i", fact[places])),
+        )
 
     def low_baseline(self) -> Figure:
         """Shown apart: baselines of 1 and 2."""
         counted = self._reliefs.where(np.flatnonzero(self._reliefs.low_baseline))
         return proportion(
-            "responders_low_baseline_30", self._facts(counted.where(counted.moderate)), self._facts(counted)
+            "responders_low_baseline_30", self._facts(counted.where(counted.moderate)), self._counted(counted)
         )
 
     def per_infusion(self) -> Rates:
@@ -117,7 +128,7 @@ class ReliefFigures:
         self, every: Reliefs, counted: Reliefs, clusters: Ints, drawn: Sequence[Interval | None] | None
     ) -> Rates:
         single = not len(clusters) or int(clusters[:, 2].max()) == 1
-        among, excluded = self._facts(counted), left_out(every.left_out)
+        among, excluded = self._counted(counted), self._left_out(every, every.left_out)
         figures = []
         for number, (metric, hit) in enumerate((
             ("responders_infusion_30", counted.moderate), ("responders_infusion_50", counted.substantial),
@@ -177,7 +188,7 @@ class ReliefFigures:
         reasons = np.where(without, some.left_out, np.where(unseen, len(REASONS), 0))
         seen = some.where(np.flatnonzero(~without & ~unseen))
         return spread("onset", Measured(seen.onset_hours, self._facts(seen)), "hours",
-                      left_out(reasons, (*REASONS, "no_fall_seen")))  # fmt: skip
+                      self._left_out(some, reasons, (*REASONS, "no_fall_seen")))  # fmt: skip
 
     def infusions_to_relief(self) -> Spread:
         """Ordinal of the first substantial responder in courses begun in the period."""

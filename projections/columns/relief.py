@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,6 +19,7 @@ from projections.columns.timeline import Timeline
 from projections.facts.encoding import DAY, HOUR
 from projections.facts.reading import Cut
 from projections.facts.tables import score_facts
+from projections.metrics.figures import FactIds, LeftOut
 from projections.metrics.relief import (
     AFTER_SERIES,
     COURSE_BASELINE,
@@ -35,10 +36,15 @@ WHY = ("pain_returned", "infusion_for_returned_pain", "planned_infusion", "died_
 RETURNED, RESCUED, PLANNED, LEFT, LAST_SCORE = range(len(WHY))
 
 
-def left_out(reasons: Array, names: Collection[str] = REASONS) -> dict[str, int]:
-    """Counts by reason (0 is none), in the order of the reasons' names."""
+def left_out(
+    reasons: Array, names: Sequence[str] = REASONS, facts: Callable[[Ints], FactIds] | None = None
+) -> dict[str, int]:
+    """Counts by reason (0 is none), in the order of the reasons' names; `facts` are those at some of the places."""
     counts = np.bincount(reasons, minlength=len(names)).tolist()
-    return dict(sorted((name, count) for name, count in zip(names, counts, strict=True) if count and name))
+    found = dict(sorted((name, count) for name, count in zip(names, counts, strict=True) if count and name))
+    if facts is None or not found:
+        return found
+    return LeftOut(found, lambda reason: facts(np.flatnonzero(reasons == names.index(reason))))
 
 
 class Scored:

@@ -13,6 +13,7 @@ from projections.metrics.calendar import ClinicCalendar, Period, period_span
 from projections.metrics.figures import (
     FactIds,
     Figure,
+    LeftOut,
     Measured,
     Spread,
     joined,
@@ -170,11 +171,12 @@ class AttendanceShares:
 
     def __init__(self, tallies: Sequence[AttendanceTally]) -> None:
         self._tallies = tallies
-        self._outcomes = _by_name([one.outcomes for one in tallies])
+        self._outcomes = outcomes = _by_name([one.outcomes for one in tallies])
         self._among = joined([self._outcomes.get(kind, ()) for kind in COUNTED])
-        self._excluded = {
-            kind: len(facts) for kind, facts in sorted(self._outcomes.items()) if kind not in COUNTED
-        }
+        self._excluded = LeftOut(
+            {kind: len(facts) for kind, facts in sorted(outcomes.items()) if kind not in COUNTED},
+            lambda kind: outcomes.get(kind, ()), COUNTED,
+        )
 
     def _booked(self, metric: str, outcome: str) -> Figure:
         return proportion(metric, self._outcomes.get(outcome, ()), self._among, self._excluded)

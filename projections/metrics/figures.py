@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import msgspec
@@ -18,23 +18,30 @@ SMALL = 10
 """Under this many, counts are shown and no rate (DESIGN section 7)."""
 
 
+Numbers = npt.NDArray[np.float64] | Callable[[], npt.NDArray[np.float64]]
+
+
 class FactIds(Sequence[str]):
     """The ids of facts of one table, kept as positions: thousands stand behind a figure, and few are ever read.
 
-    Read, they are in order of position, whatever order they were given in.
+    Read, they are in order of position, whatever order they were given in. `numbers` are what each contributed, in the
+    same order as the positions, or what makes them when they are asked for.
     """
 
-    __slots__ = ("_in_order", "_positions", "_prefix")
+    __slots__ = ("_numbers", "_order", "_positions", "_prefix")
 
-    def __init__(self, prefix: str, positions: npt.NDArray[np.int64]) -> None:
+    def __init__(
+        self, prefix: str, positions: npt.NDArray[np.int64], numbers: Numbers | None = None
+    ) -> None:
         self._prefix = prefix
         self._positions = positions
-        self._in_order = False
+        self._numbers = numbers
+        self._order: npt.NDArray[np.int64] | None = None
 
     def _ordered(self) -> npt.NDArray[np.int64]:
-        if not self._in_order:
-            self._positions, self._in_order = np.sort(self._positions), True
-        return self._positions
+        if self._order is None:
+            self._order = np.argsort(self._positions, kind="stable")
+        return self._order
 
     def __len__(self) -> int:
         return len(self._positions)
@@ -45,8 +52,8 @@ class FactIds(Sequence[str]):
     def __getitem__(self, index: slice) -> tuple[str, ...]: ...
     def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
         if isinstance(index, slice):
-            return tuple(f"{self._prefix}{position}" for position in self._ordered()[index].tolist())
-        return f"{self._prefix}{self._ordered()[index]}"
+            return tuple(f"{self._prefix}{position}" for position in self._positions[self._ordered()[index]].tolist())
+        return f"{self._prefix}{self._positions[self._ordered()[index]]}"
 
     def __iter__(self) -> Iterator[str]:
         return iter(self[:])
@@ -60,10 +67,37 @@ class FactIds(Sequence[str]):
     def __repr__(self) -> str:
         return repr(tuple(self))
 
+    def with_numbers(self, numbers: Numbers) -> FactIds:
+        """The same facts, each with what it contributed; nothing is copied."""
+        return FactIds(self._prefix, self._positions, numbers)
+
+    @property
+    def numbers(self) -> list[float] | None:
+        """What each fact contributed, in the order in which the ids are read; None where that was not kept."""
+        if self._numbers is None:
+            return None
+        found: npt.NDArray[np.float64] = self._numbers() if callable(self._numbers) else self._numbers
+        return [float(number) for number in found[self._ordered()]]
+
     @classmethod
     def joined(cls, parts: Sequence[FactIds]) -> FactIds:
         """One after the other; they are of one table."""
         return parts[0] if len(parts) == 1 else cls(parts[0]._prefix, np.concatenate([one._positions for one in parts]))
+
+
+class LeftOut(dict[str, int]):
+    """Counts of what was left out, by reason, with a way to the facts: `of(reason)`, made when it is called.
+
+    `among` names the outcomes of what was counted, of which `of` gives the facts too.
+    """
+
+    __slots__ = ("among", "of")
+
+    def __init__(
+        self, counts: Mapping[str, int], of: Callable[[str], Sequence[str]], among: Sequence[str] = ()
+    ) -> None:
+        super().__init__(counts)
+        self.of, self.among = of, among
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -245,7 +279,7 @@ def spread(
     """Median, 90th percentile and mean of `values`, each with the fact it came from."""
     facts: Sequence[str]
     if isinstance(values, Measured):
-        numbers, facts = np.sort(values.numbers), values.facts
+        numbers, facts = np.sort(values.numbers), values.facts.with_numbers(values.numbers)
     else:
         numbers = np.sort(np.array([value for value, _ in values], dtype=np.float64))
         facts = tuple(fact for _, fact in values)

@@ -27,8 +27,8 @@ def test_from_a_tile_to_an_event(open_as: Callable[..., Page]) -> None:
     follow(page.get_by_role("link", name="In the numerator"))
     counted = int(page.locator(".figure-basis").first.inner_text().split(" of ")[0])
     assert page.locator("table tbody tr").count() == counted > 0
-    assert set(page.locator("table tbody tr td:nth-of-type(3)").all_inner_texts()) == {"yes"}
-    follow(page.locator("table tbody th a").first)
+    assert set(page.locator("table tbody tr td:nth-of-type(2)").all_inner_texts()) == {"yes"}
+    follow(page.locator("table tbody a[href^='/events/']").first)
     expect(page.get_by_text("Leaf", exact=True)).to_be_visible()
     here = page.url
     follow(page.get_by_role("link", name=re.compile("^Entry (before|after)")).first)

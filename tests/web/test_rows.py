@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import datetime
 from html import unescape
+from statistics import median
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
 
 import pytest
@@ -54,7 +57,86 @@ def test_the_csv_has_the_rows(lived: World) -> None:
     text = _rows(lived, figure, "&format=csv&table=rows")
     read = list(csv.DictReader(io.StringIO(text)))
     assert [int(one["Event no."]) for one in read] == _events(_rows(lived, figure))
-    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT.*[+-]\d\d:\d\d", one["Happened"]) for one in read)
+    for column in ("When", "Event happened"):
+        assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT.*[+-]\d\d:\d\d", one[column]) for one in read)
+
+
+def _csv(lived: World, dashboard: str, figure: str, more: str = "") -> list[dict[str, str]]:
+    answer = lived.browser("manager", "A").get(f"/rows/{dashboard}?figure={figure}&{PERIOD}{more}&format=csv")
+    assert answer.status_code == 200, answer.text
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def test_the_csv_has_all_rows_whatever_fits_a_page(lived: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given more rows than a page and than are read at once, the CSV has every one of the figure, and the access log
+    says how many left."""
+    many, dashboard, href = max(
+        (one["count"], dashboard, one["href"]) for dashboard in ("utilization", "outcomes", "safety", "funnel")
+        for one in _behind(lived.get(f"/v1/dashboards/{dashboard}?{PERIOD}", "manager", "A").get_json()["figures"])
+    )
+    figure = parse_qs(urlsplit(href).query)["figure"][0]
+    monkeypatch.setattr("api.web.rows.PAGE", 1)
+    monkeypatch.setattr("api.web.rows.CHUNK", 1)
+    access = lived.services.access.log
+    before = access.head()
+    rows = _csv(lived, dashboard, figure, "&page=2")
+    page = lived.browser("manager", "A").get(f"/rows/{dashboard}?figure={figure}&{PERIOD}").text
+    assert len(_events(page)) == 1 < many == len(rows) == len({one["Fact"] for one in rows})
+    noted = [record.event for record in access.read(before, 10)]
+    assert many in [getattr(one, "result_count", 0) for one in noted]
+
+
+def test_a_median_can_be_checked_from_its_rows(lived: World) -> None:
+    """Given a figure of the middle of some numbers, each row has its own: their median is the figure's, on the page, in
+    the CSV and of the API alike."""
+    for dashboard in ("utilization", "outcomes", "safety"):
+        figures = _spreads(lived.get(f"/v1/dashboards/{dashboard}?{PERIOD}", "manager", "A").get_json()["figures"])
+        assert figures or dashboard == "outcomes"
+        for figure in figures:
+            path = parse_qs(urlsplit(figure["rows"]["href"]).query)["figure"][0]
+            told = [float(one[column]) for one in _csv(lived, dashboard, path) for column in one if ", " in column]
+            assert median(told) == pytest.approx(figure["median"]), path
+            answer = lived.get(figure["rows"]["href"], "manager", "A").get_json()
+            assert [one["value"] for one in answer["rows"]] == pytest.approx(told)
+            assert answer["value_unit"] == figure["unit"]
+
+
+def _behind(value: Any) -> list[dict[str, Any]]:
+    """Of every figure how many rows it has, and where."""
+    if isinstance(value, dict):
+        return [value["rows"]] if "metric" in value else [one for inner in value.values() for one in _behind(inner)]
+    return [one for inner in value for one in _behind(inner)] if isinstance(value, list) else []
+
+
+def _spreads(value: Any) -> list[dict[str, Any]]:
+    if isinstance(value, dict):
+        if "median" in value and "p90" in value:
+            return [value] if value["n"] else []
+        return [one for inner in value.values() for one in _spreads(inner)]
+    return [one for inner in value for one in _spreads(inner)] if isinstance(value, list) else []
+
+
+def test_a_booking_is_shown_by_the_start_that_was_booked(lived: World) -> None:
+    """The day that the period looks at, not the day on which it was booked; and what became of it."""
+    rows = _csv(lived, "utilization", "together.attendance.no_show_rate")
+    booked = lived.services.log.read(0, 10_000, names=["appointment.booked.v1"])
+    starts = {one.position: one.event.starts_at for one in booked}
+    for row in rows:
+        assert datetime.fromisoformat(row["When"]) == starts[int(row["Event no."])]
+        assert row["When: which moment"] == "booked start"
+        assert row["In the numerator"] == ("yes" if row["Outcome"] == "no_show" else "no")
+
+
+def test_what_was_left_out_can_be_opened(lived: World) -> None:
+    """Given bookings left out for a reason, the page leads to just as many rows, under the reason."""
+    client = lived.browser("manager", "A")
+    figures = lived.get(f"/v1/dashboards/utilization?{PERIOD}", "manager", "A").get_json()["figures"]
+    left_out = figures["together"]["attendance"]["no_show_rate"]["excluded"]
+    assert left_out
+    page = client.get(f"/rows/utilization?figure=together.attendance.no_show_rate&{PERIOD}").text
+    for reason, many in left_out.items():
+        link = next(one for one in re.findall(r'href="([^"]+)"', page) if f"which=left-out.{reason}" in one)
+        assert len(_events(client.get(unescape(link)).text)) == many
 
 
 def test_opening_rows_and_events_is_noted(lived: World) -> None:

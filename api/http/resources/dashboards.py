@@ -8,17 +8,15 @@ from urllib.parse import urlencode
 from flask import Response, current_app
 from marshmallow import Schema, fields, validate
 
+from api.behind import Behind, One
 from api.http.access import opened
 from api.http.commands import ResourceBlueprint
-from api.http.context import wired
 from api.http.cursors import link_next, read_cursor, write_cursor
 from api.http.fields import Text
 from api.http.figures import as_json
 from api.http.questions import QuestionSchema, question
 from api.http.reading import answer, read_endpoint
-from api.reports import DASHBOARDS, NAMES_PATIENTS, ask, figure_at, fixed, position_of
-from projections.metrics.figures import Figure
-from services.log.lookup import records_at
+from api.reports import DASHBOARDS, NAMES_PATIENTS, ask, figure_at, fixed
 
 blueprint = ResourceBlueprint("dashboards", __name__, url_prefix="/v1", description=__doc__)
 
@@ -67,6 +65,14 @@ class RowSchema(Schema):
 
     fact = fields.String(required=True)
     in_numerator = fields.Boolean(required=True)
+    value = fields.Float(required=True, allow_none=True, metadata={
+        "description": "What it contributed, in the figure's `value_unit`; null where it is only counted."})
+    outcome = fields.String(required=True, allow_none=True, metadata={
+        "description": "What became of it, where that decides whether it is in the numerator."})
+    at = fields.String(required=True, metadata={
+        "description": "Its own moment (RFC 3339) or date, such as the start that was booked."})
+    at_is = fields.String(required=True, metadata={
+        "description": "Which moment `at` is: booked_start, drug_start, onset, due, referred, or happened."})
     position = fields.Integer(required=True)
     event = fields.String(required=True)
     stream = fields.UUID(required=True)
@@ -79,6 +85,7 @@ class RowsSchema(Schema):
 
     figure = fields.String(required=True)
     count = fields.Integer(required=True)
+    value_unit = fields.String(required=True, allow_none=True)
     rows = fields.List(fields.Nested(RowSchema), required=True)
 
 
@@ -93,9 +100,11 @@ _EXAMPLE = {
     "figures": {"together": {"rooms": {"actual_utilization": _FIGURE_EXAMPLE}}},
 }
 _ROWS_EXAMPLE = {
-    "figure": "together.rooms.actual_utilization", "count": 142,
-    "rows": [{"fact": "v48191", "in_numerator": False, "position": 48191, "event": "infusion.patient_roomed.v1",
-              "stream": "6f1c2a52-0b3a-4a1e-9a43-3e5f0a7a9d10", "occurred_at": "2026-03-02T08:58:00-08:00",
+    "figure": "together.attendance.wait", "count": 142, "value_unit": "minutes",
+    "rows": [{"fact": "v48191", "in_numerator": False, "value": 7.5, "outcome": None,
+              "at": "2026-03-02T08:58:00-08:00", "at_is": "happened", "position": 48191,
+              "event": "infusion.patient_roomed.v1", "stream": "6f1c2a52-0b3a-4a1e-9a43-3e5f0a7a9d10",
+              "occurred_at": "2026-03-02T08:58:00-08:00",
               "patient": "5a7c3e10-9d2b-4f6a-8c1e-2b3d4f5a6c01"}],
 }
 
@@ -115,25 +124,29 @@ def _dashboard(name: str, query: dict[str, Any]) -> Response:
 
 
 def _rows(name: str, query: dict[str, Any]) -> Response:
-    figure = figure_at(ask(name, question(query)), query["figure"])
-    start = read_cursor(query["cursor"], int)[0] if "cursor" in query else 0
-    page = figure.rows[max(0, start): max(0, start) + query["limit"]]
+    asked = question(query)
+    figure = figure_at(ask(name, asked), query["figure"])
+    start = max(0, read_cursor(query["cursor"], int)[0] if "cursor" in query else 0)
+    page = figure.rows[start: start + query["limit"]]
     opened(f"dashboard.{name}.rows", count=len(page))
-    counted = set(figure.numerator_rows) if isinstance(figure, Figure) else set()
-    behind = records_at(wired().services.log, [position_of(fact) for fact in page])
-    rows = []
-    for fact in page:
-        record = behind.get(position_of(fact))
-        if record is not None:
-            rows.append({
-                "fact": fact, "in_numerator": fact in counted, "position": record.position, "event": record.name,
-                "stream": str(record.stream_id), "occurred_at": record.occurred_at.isoformat(),
-                "patient": None if record.subject is None else str(record.subject),
-            })
-    response = answer({"figure": query["figure"], "count": len(figure.rows), "rows": rows})
+    behind = Behind(figure, asked.known_at)
+    rows = [_row(one, behind) for one in behind.read(page)]
+    response = answer({
+        "figure": query["figure"], "count": len(figure.rows), "value_unit": behind.unit, "rows": rows,
+    })
     if start + len(page) < len(figure.rows):
         link_next(response, cursor=write_cursor(start + len(page)))
     return response
+
+
+def _row(one: One, behind: Behind) -> dict[str, Any]:
+    record = one.record
+    return {
+        "fact": one.fact, "in_numerator": one.fact in behind.counted, "value": one.value, "outcome": one.outcome,
+        "at": one.at.isoformat(), "at_is": one.at_is, "position": record.position, "event": record.name,
+        "stream": str(record.stream_id), "occurred_at": record.occurred_at.isoformat(),
+        "patient": None if record.subject is None else str(record.subject),
+    }
 
 
 def _register(name: str, summary: str) -> None:
