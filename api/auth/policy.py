@@ -16,7 +16,7 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-25.27"
+VERSION = "2026-11-25.28"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset",
@@ -154,6 +154,7 @@ POLICY: Mapping[str, Permit] = dict([
     *_pages(RUNS_THE_DAY, "web_today.show web_boosters.show"),
     *_pages(MEETS | {"biller", "auditor"}, "web_patients.find"),
     *_pages(READS_CHART, "web_patients.show"),
+    *_pages(MEETS, "web_home_links.show web_home_links.make web_home_links.revoke"),
     *_pages(READS_FIGURES, "web_funnel.show"),
     *_pages(READS_SCHEDULE, """web_schedule.index web_schedule.day web_schedule.week web_schedule.appointment
             web_schedule.waitlist web_schedule.premises web_schedule.of_patient"""),

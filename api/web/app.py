@@ -22,6 +22,7 @@ from api.web import (
     funnel,
     glossary,
     home,
+    home_links,
     identity_provider,
     outcomes,
     patient,
@@ -46,6 +47,7 @@ PAGES: tuple[Blueprint, ...] = (
     home.blueprint, clinics.blueprint, utilization.blueprint, outcomes.blueprint, safety.blueprint,
     glossary.blueprint, rows.blueprint, events.blueprint, alerts.blueprint, digest.blueprint,
     today.blueprint, schedule.blueprint, boosters.blueprint, patient.blueprint, funnel.blueprint,
+    home_links.blueprint,
 )  # fmt: skip
 """Every page's blueprint; a new page is one line here, one in `api/auth/policy.py`, one in `page.NAVIGATION`."""
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
-from flask import Response, request
+from flask import Response, request, url_for
 from marshmallow import EXCLUDE, Schema, fields, validate
 
 from api.http.access import opened
@@ -20,11 +20,11 @@ from api.http.questions import known_position
 from api.http.resources.patient_picture import picture_of
 from api.http.resources.patient_reads import TIMELINE_KINDS, with_merged
 from api.http.scope import patient_state
-from api.web.address import clinic_name, link, parameters
+from api.web.address import clinic_name, clinics_seen, link, parameters
 from api.web.charts import patient as charts
 from api.web.figures import shown
 from api.web.names import names
-from api.web.page import render
+from api.web.page import may, render
 from api.web.patients import blueprint
 from api.web.rows import event_title
 from api.web.tables import Cell, Column, Table, cell, event_cell
@@ -32,6 +32,7 @@ from api.web.terms import condition, contraindication, instrument, plan, reason,
 from api.web.visits import visit_tables
 from api.web.wording import count, day, duration, moment, when, words
 from domain.kernel import Actor
+from domain.patient.state import State as PatientState
 from projections.patient_picture import CourseLine, Picture
 from projections.patient_standing import Paper
 from projections.timeline import Timeline, TimelineEntry, UnknownCursor, timeline
@@ -96,9 +97,22 @@ def show(patient_id: UUID) -> Response:
         merged=None if state.merged_into is None else str(state.merged_into), erased=state.erased,
         kinds=_kinds(asked.get("kind")), lines=[_line(one, found.timezone) for one in entries.entries],
         total=entries.total, older=_older(entries), first_page="cursor" not in asked,
+        patient_id=patient_id, booking=_ways_to_book(state),
         tables=[chart.table, *visit_tables(found.visits, found.as_of), _papers(found), _findings(found),
                 _courses(found), _asked_table(found)],
     )
+
+
+def _ways_to_book(state: PatientState) -> list[tuple[str, str]]:
+    """Into the booking form with the patient filled in, at each clinic of the reader's that cares for them."""
+    if state.erased or state.merged_into is not None or not may("web_schedule.book"):
+        return []
+    here = [one for one in clinics_seen() if UUID(one.id) in state.care]
+    return [
+        (f"Book a visit{f' at {one.name}' if len(here) > 1 else ''}",
+         url_for("web_schedule.book", clinic_id=one.id, patient=state.stream_id))
+        for one in here
+    ]
 
 
 def _who(state: Any) -> str:

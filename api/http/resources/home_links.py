@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -27,7 +28,7 @@ from domain.vocabulary.questions import ASKABLE, SIDE_EFFECTS_ASKED
 from services.log import IdempotencyMismatch
 from services.use_cases.case import diary_of
 
-__all__ = ["blueprint"]
+__all__ = ["LONGEST_HOURS", "USUAL_HOURS", "blueprint", "issued", "links_of", "stopped"]
 
 USUAL_HOURS = 72
 LONGEST_HOURS = 30 * 24
@@ -106,21 +107,30 @@ def make_link(body: dict[str, Any], patient_id: UUID) -> Response:
 
     Whoever holds the address can answer for the patient and read nothing: give it to the patient only.
     """
-    parts, now = home(), wired().services.clock.now()
+    now = wired().services.clock.now()
     link_id = id_for(idempotency(principal().key_id, g.sent, wired().secret), "home-link")
+    link = issued(body, patient_id, link_id, now)
+    response = current_app.response_class(
+        json.dumps({**_shown(link, now), "url": home().url(link)}), status=201, mimetype="application/json")
+    response.headers["Location"] = f"/v1/diary/{patient_id}/links"
+    return response
+
+
+def issued(body: dict[str, Any], patient_id: UUID, link_id: UUID, now: datetime) -> Link:
+    """The link that `body` asks for, made or made before; noted in the access log.
+
+    Raises the 404 for whom the caller may not see, FollowUpNotFound, FollowUpNotOpen, IdempotencyMismatch.
+    """
     state = patient_state(patient_id).state
     asks, expires_at = _asked(body, patient_id, now)
     opened("diary.link", patient_id=patient_id, clinic_id=state.home_clinic_id)
-    link = parts.links.issue(Link(
+    link = home().links.issue(Link(
         link_id=link_id, patient_id=patient_id, clinic_id=state.home_clinic_id, asks=asks,
         created_by=principal().actor_id, created_at=now, expires_at=expires_at, follow_up_id=body.get("follow_up_id"),
     ))
     if (link.patient_id, link.asks, link.follow_up_id) != (patient_id, asks, body.get("follow_up_id")):
         raise IdempotencyMismatch("this Idempotency-Key made another link")
-    response = current_app.response_class(
-        json.dumps({**_shown(link, now), "url": parts.url(link)}), status=201, mimetype="application/json")
-    response.headers["Location"] = f"/v1/diary/{patient_id}/links"
-    return response
+    return link
 
 
 def _asked(body: dict[str, Any], patient_id: UUID, now: datetime) -> tuple[tuple[Code, ...], datetime]:
@@ -141,9 +151,15 @@ def _asked(body: dict[str, Any], patient_id: UUID, now: datetime) -> tuple[tuple
 @read_endpoint(blueprint, f"{HERE}/links", "links", LinksSchema, {"links": [_LINK]})
 def links(patient_id: UUID) -> Response:
     """List a patient's one-tap links, without their addresses."""
-    state, now = patient_state(patient_id).state, wired().services.clock.now()
+    found, now = links_of(patient_id), wired().services.clock.now()
+    return answer({"links": [_shown(link, now) for link in found]})
+
+
+def links_of(patient_id: UUID) -> Sequence[Link]:
+    """A patient's links, the newest first; noted in the access log. Raises the 404."""
+    state = patient_state(patient_id).state
     opened("diary.links", patient_id=patient_id, clinic_id=state.home_clinic_id)
-    return answer({"links": [_shown(link, now) for link in home().links.of_patient(patient_id)]})
+    return home().links.of_patient(patient_id)
 
 
 @blueprint.route(f"{HERE}/links/<uuid:link_id>/revoke", methods=["POST"], endpoint="revoke_link")
@@ -153,13 +169,18 @@ def links(patient_id: UUID) -> Response:
 def revoke_link(body: dict[str, Any], patient_id: UUID, link_id: UUID) -> Response:
     """Stop a one-tap link. Again: nothing changes."""
     idempotency(principal().key_id, body, wired().secret)
+    now = wired().services.clock.now()
+    return answer(_shown(stopped(patient_id, link_id, now), now))
+
+
+def stopped(patient_id: UUID, link_id: UUID, now: datetime) -> Link:
+    """The patient's link, revoked now or before. Raises the 404."""
     patient_state(patient_id)
     found = home().links.find(link_id)
     if found is None or found.patient_id != patient_id:
         raise not_found()
-    now = wired().services.clock.now()
     home().links.revoke(link_id, now)
-    return answer(_shown(home().links.find(link_id) or found, now))
+    return home().links.find(link_id) or found
 
 
 def _shown(link: Link, now: datetime) -> dict[str, Any]:

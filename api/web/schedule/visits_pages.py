@@ -30,4 +30,4 @@ def of_patient(clinic_id: UUID) -> AnyResponse:
     patient_id, name = found
     entries = standing_entries(wired().services.log, with_merged(patient_id), as_of=at.known.now)
     seen = [one for one in visits(entries) if principal().sees(one.clinic)]
-    return show("visits", at, title=name, day=at.today, tables=visit_tables(seen, at.known.now))
+    return show("visits", at, title=name, day=at.today, tables=visit_tables(seen, at.known.now), patient_id=patient_id)
