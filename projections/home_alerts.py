@@ -7,13 +7,13 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from projections.facts.encoding import moment
 from projections.facts.tables import loose_end_facts
 from projections.loose_ends import OPEN
 
-__all__ = ["OpenAlert", "open_alerts"]
+__all__ = ["OpenAlert", "count_open_alerts", "open_alerts"]
 
 
 class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +25,15 @@ class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     raised_at: datetime
     position: int
+
+
+def count_open_alerts(conn: Connection, clinics: Collection[str]) -> int:
+    """How many there are: it stands beside the way to them on every page, so it reads an index and nothing else."""
+    c = loose_end_facts.c
+    wanted = select(func.count()).select_from(loose_end_facts).where(
+        c.clinic.in_(sorted(clinics)), c.kind == "home_alert", c.known_to.is_(None), c.until_us == OPEN,
+        c.patient.is_not(None))
+    return conn.execute(wanted).scalar_one()
 
 
 def open_alerts(conn: Connection, clinics: Collection[str]) -> Sequence[OpenAlert]:

@@ -15,7 +15,7 @@ from domain.kernel import derived_id
 from projections.engine.database import writing
 from services.processes.reminders import Prompt
 
-__all__ = ["Boxes"]
+__all__ = ["Boxes", "alert_letter"]
 
 
 @dataclass(frozen=True)
@@ -52,5 +52,10 @@ class Boxes:
         with writing(self.engine) as sql:
             for staff_id in staff_ids:
                 put(sql, Message(
-                    message_id=derived_id("letter", "alert", alert_id, step, staff_id), kind="alert",
+                    message_id=alert_letter(alert_id, step, staff_id), kind="alert",
                     recipient=staff_id, about=about))
+
+
+def alert_letter(alert_id: UUID, step: int, staff_id: UUID) -> UUID:
+    """The id of the letter by which somebody is told of an alert in a step of its escalation."""
+    return derived_id("letter", "alert", alert_id, step, staff_id)

@@ -147,6 +147,15 @@ class Outbox:
         with self._engine.connect() as sql:
             return [_entry(dict(row)) for row in sql.execute(wanted).mappings()]
 
+    def of(self, message_ids: Collection[UUID]) -> Mapping[UUID, Entry]:
+        """These messages, as far as they are in the outbox."""
+        ordered, found = sorted(map(str, message_ids)), list[Entry]()
+        with self._engine.connect() as sql:
+            for start in range(0, len(ordered), 500):
+                some = select(OUTBOX).where(OUTBOX.c.message_id.in_(ordered[start : start + 500]))
+                found += [_entry(dict(row)) for row in sql.execute(some).mappings()]
+        return {one.message.message_id: one for one in found}
+
     def again(self, message_id: UUID) -> bool:
         """Sends a message (again), under its own Message-ID; False when there is none."""
         mine = OUTBOX.c.message_id == str(message_id)

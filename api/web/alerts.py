@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from api.http.access import opened
 from api.http.context import principal, wired
-from api.http.problems import not_found
 from api.http.resources.alerts import Alert, waiting
 from api.http.scope import see_patient
 from api.web.address import clinic_name
 from api.web.names import names, patient_cell
 from api.web.page import may, render
+from api.web.told import told_of
 from domain import diary
 from domain.diary.home_reports import AlertAlreadyAcknowledged
 from domain.kernel import Actor, derived_id
@@ -31,31 +31,47 @@ from services.use_cases.case import diary_of
 blueprint = Blueprint("web_alerts", __name__)
 
 LONGEST_NOTE = 500
+RENEWED_SECONDS = 15
 
 
 @blueprint.get("/alerts")
 def show() -> Response:
     """What waits, the oldest first."""
+    return _page()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slip:
+    """A form that could not be taken: what it said, and what is wrong with which field."""
+
+    alert_id: UUID
+    action: str
+    note: str
+    field: str
+    error: str
+
+
+def _page(slip: Slip | None = None) -> Response:
+    """Renews itself, but not over a form that came back."""
     alerts = waiting()
     opened("alerts", count=len(alerts))
     now, known = wired().services.clock.now(), names(str(one.patient_id) for one in alerts)
     return render(
-        "alerts.html", title="Alerts from home", active="web_alerts.show",
+        "alerts.html", title="Alerts from home", active="web_alerts.show", status=200 if slip is None else 422,
         lede="What patients said from home that asks for somebody at once. It stays here until somebody acknowledges.",
         alerts=[_shown(one, now, known) for one in alerts], actions=list(HOME_ALERT_ACTIONS.values()),
-        can_acknowledge=may("web_alerts.acknowledge"), done=request.args.get("done") == "1",
+        can_acknowledge=may("web_alerts.acknowledge"), done=request.args.get("done") == "1", slip=slip,
+        renewed=RENEWED_SECONDS, now=now,
     )
 
 
 def _shown(one: Alert, now: datetime, known: Mapping[str, str]) -> dict[str, object]:
     clinic = clinic_name(str(one.clinic_id))
-    raised = one.raised_at.astimezone(ZoneInfo(clinic.timezone))
     return {
         "alert_id": one.alert_id, "patient": patient_cell(str(one.patient_id), known), "patient_id": one.patient_id,
-        "kind": HOME_ALERTS[one.kind].text, "clinic": clinic.name,
-        "raised_at": one.raised_at, "timezone": clinic.timezone, "raised": raised,
-        "minutes": max(0, round((now - one.raised_at).total_seconds() / 60)), "steps": len(one.told),
-        "people": len({each for step in one.told for each in step}),
+        "kind": HOME_ALERTS[one.kind].text, "clinic": clinic.name, "raised_at": one.raised_at,
+        "timezone": clinic.timezone, "minutes": max(0, round((now - one.raised_at).total_seconds() / 60)),
+        "told": told_of(one, now),
     }
 
 
@@ -63,11 +79,13 @@ def _shown(one: Alert, now: datetime, known: Mapping[str, str]) -> dict[str, obj
 def acknowledge(patient_id: UUID, alert_id: UUID) -> AnyResponse:
     """Says what was done; from then on nobody else is told."""
     see_patient(patient_id)
-    action = request.form.get("action", "")
+    action, note = request.form.get("action", ""), " ".join(request.form.get("note", "").split())[:LONGEST_NOTE]
     if action not in HOME_ALERT_ACTIONS:
-        raise not_found()
+        return _page(Slip(alert_id=alert_id, action="", note=note, field="action", error="Choose what was done."))
+    if action == "other" and not note:
+        return _page(Slip(alert_id=alert_id, action=action, note=note, field="note", error="Say what was done."))
     parts, who = wired(), principal()
-    now, note = parts.services.clock.now(), " ".join(request.form.get("note", "").split())[:LONGEST_NOTE]
+    now = parts.services.clock.now()
     command = diary.AcknowledgeHomeAlert(
         by=Actor(id=who.actor_id, role=who.role), now=now, at=now, alert_id=alert_id, action=action, note=note or None)
     key = f"acknowledge:{alert_id}"

@@ -51,7 +51,7 @@ def page(problem: Problem) -> Response | None:
         around = frame("")
     except Exception:  # the frame reads databases: where they are away, the page must still come
         around = {"navigation": [], "who": None, "fictional": False, "theme": "", "lag": 0.0, "lag_told": 5.0,
-                  "may": lambda operation: False, "printed": ""}
+                  "alerts_waiting": 0, "may": lambda operation: False, "printed": ""}
     html = render_template(
         "error.html", title=heading, text=text, problem=problem, request_id=g.get("request_id", ""),
         detail=problem.detail if problem.status in TOLD and not problem.errors else "",

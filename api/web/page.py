@@ -21,9 +21,10 @@ from api.web.address import View, clinics_seen, link
 from api.web.figures import Shown
 from api.web.tables import Table, csv_response, sorted_by
 from api.web.wording import day, moment
+from projections.home_alerts import count_open_alerts
 from projections.metrics.definitions import Definition
 
-__all__ = ["NavItem", "lag_seconds", "may", "navigation", "render"]
+__all__ = ["NavItem", "alerts_waiting", "lag_seconds", "may", "navigation", "render"]
 
 LAG_TOLD_SECONDS = 5.0
 THEMES = ("light", "dark")
@@ -108,6 +109,14 @@ def lag_seconds() -> float:
     return max((one.lag_seconds for one in wired().read_side.engine.status()), default=0.0)
 
 
+def alerts_waiting(clinics: Sequence[str] | None = None) -> int:
+    """How many alerts from home wait at the reader's clinics; 0 for who may not see them."""
+    if not may("web_alerts.show"):
+        return 0
+    with wired().read_side.database.reads.connect() as connection:
+        return count_open_alerts(connection, [one.id for one in clinics_seen()] if clinics is None else clinics)
+
+
 def render(
     template: str, *, title: str, active: str, view: View | None = None, tables: Sequence[Table] = (),
     figures: Sequence[Shown] = (), lede: str = "", status: int = 200, **context: Any,
@@ -138,6 +147,7 @@ def frame(active: str) -> dict[str, Any]:
     now = wired().services.clock.now()
     return {
         "navigation": navigation(active), "who": who, "fictional": any(one.fictional for one in clinics),
+        "alerts_waiting": alerts_waiting([one.id for one in clinics]),
         "theme": theme if theme in THEMES else "", "lag": lag_seconds() if who is not None else 0.0,
         "lag_told": LAG_TOLD_SECONDS, "may": may, "printed": moment(now, clinics[0].timezone if clinics else "UTC"),
     }

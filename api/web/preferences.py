@@ -1,6 +1,6 @@
 """What a reader may choose about the look: light, dark, or as their device has it. Kept in a cookie, nothing else.
 
-And the banner that tells how far the figures are behind, asked for again every ten seconds where HTMX runs.
+And what is asked for again every ten seconds where HTMX runs: how far the figures are behind, how many alerts wait.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from api.http.cookies import is_locked
 from api.http.pages import local_path
 from api.http.problems import not_found
-from api.web.page import LAG_TOLD_SECONDS, THEMES, lag_seconds
+from api.web.page import LAG_TOLD_SECONDS, THEMES, alerts_waiting, lag_seconds, may
 
 blueprint = Blueprint("web_preferences", __name__)
 
@@ -34,7 +34,8 @@ def theme(choice: str) -> WerkzeugResponse:
 
 @blueprint.get("/lag")
 def lag() -> Response:
-    """The banner alone."""
-    html = render_template("lag.html", lag=lag_seconds(), lag_told=LAG_TOLD_SECONDS)
+    """The banner, and how many alerts wait for the navigation: what is renewed on every page."""
+    html = render_template(
+        "renewed.html", lag=lag_seconds(), lag_told=LAG_TOLD_SECONDS, alerts_waiting=alerts_waiting(), may=may)
     return current_app.response_class(html, mimetype="text/html")
 

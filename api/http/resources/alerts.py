@@ -20,6 +20,7 @@ from api.http.fields import StrictId
 from api.http.reading import answer, read_endpoint
 from api.http.scope import see_clinic
 from domain import diary
+from domain.diary.state import Alert as Standing
 from projections.clinic_list import opened_clinics
 from projections.home_alerts import open_alerts
 from services.use_cases.case import diary_of
@@ -83,8 +84,17 @@ class Alert:
     clinic_id: UUID
     kind: str
     raised_at: datetime
-    told: tuple[tuple[UUID, ...], ...]
-    told_at: datetime | None
+    standing: Standing
+
+    @property
+    def told(self) -> tuple[tuple[UUID, ...], ...]:
+        """Whom it was brought to, step after step."""
+        return self.standing.told
+
+    @property
+    def told_at(self) -> datetime | None:
+        """When the last step was taken."""
+        return self.standing.told_at
 
 
 def waiting(clinics: Sequence[UUID] | None = None) -> list[Alert]:
@@ -112,7 +122,7 @@ def _standing(found: Sequence[Any]) -> Iterator[Alert]:
         if alert is not None and not alert.acknowledged:
             yield Alert(
                 alert_id=one.alert_id, patient_id=one.patient_id, clinic_id=one.clinic_id, kind=one.kind,
-                raised_at=one.raised_at, told=alert.told, told_at=alert.told_at)
+                raised_at=one.raised_at, standing=alert)
 
 
 @read_endpoint(blueprint, "/alerts", "list", AlertsSchema, _EXAMPLE, query=AlertsQuerySchema)
