@@ -97,10 +97,10 @@ def _table(rows: list[BoosterRow], asked: View, known: Mapping[str, str], status
         name="boosters", title=TITLES[status] if status else "All on the list",
         empty=nobody if status is None else f"Nobody is {words(status)} at this moment.",
         columns=(
-            Column("patient", "Patient", sorts=True), Column("status", "Status", sorts=True),
+            Column("patient", "Patient", sorts=True), Column("status", "Status", sorts=True, basis=("days overdue",)),
             Column("due", "Due", definition=current("booster_due"), sorts=True), Column("why", "Why then"),
             Column("last", "Last infusion", sorts=True), Column("condition", "Condition"),
-            Column("clinic", "Clinic", sorts=True), Column("book", "Book"),
+            Column("clinic", "Clinic", sorts=True), Column("book", "Booked for"),
         ),
         rows=Each(rows, lambda _, row: _row(row, asked, known)),
     )  # fmt: skip
@@ -111,7 +111,8 @@ def _row(row: BoosterRow, asked: View, known: Mapping[str, str]) -> tuple[Cell, 
     last = local_date(clinic.timezone, row.last_stopped_us)
     return (
         patient_cell(row.patient, known),
-        cell(row.status, TITLES[row.status].split(" within")[0], tone=TONES.get(row.status, ""), note=_late(row)),
+        cell(row.status, TITLES[row.status].split(" within")[0], tone=TONES.get(row.status, ""), note=_late(row),
+             basis=(row.days_overdue,)),
         cell(row.due_on, day(row.due_on, weekday=True)), cell(reason(row, last)), cell(last, day(last)),
         cell(condition(row.condition)), cell(clinic.name), _book(row, clinic.timezone, asked.today),
     )  # fmt: skip
@@ -148,4 +149,4 @@ def _book(row: BoosterRow, timezone: str, today: date) -> Cell:
         return cell(None)
     on = max(row.due_on, today)
     query = urlencode({"patient": row.patient, "kind": "booster", "course": row.course, "on": on.isoformat()})
-    return cell("book", "Book", href=f"/schedule/{row.clinic}/book?{query}")
+    return cell(None, "Book", href=f"/schedule/{row.clinic}/book?{query}")

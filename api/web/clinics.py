@@ -15,7 +15,7 @@ from api.web.address import ClinicName, View, view
 from api.web.deltas import Delta, delta
 from api.web.figures import Shown, shown
 from api.web.page import render
-from api.web.tables import Cell, Column, Table, cell, figure_cell, figure_table
+from api.web.tables import Cell, Column, Table, cell, figure_cell, figure_table, rate_column, spread_column
 from api.web.wording import period
 from projections.metrics.calendar import Period
 from projections.metrics.definitions import current
@@ -32,6 +32,7 @@ SIDE_BY_SIDE = (
     "responders_first_30", "side_effect_share", "follow_up_answered",
 )  # fmt: skip
 
+MEDIANS = frozenset({"wait", "lead_time"})
 
 OPENS = {
     **{name: ("utilization", f"together.rooms.{name}") for name in (
@@ -97,7 +98,8 @@ def side_by_side(asked: View, compared: SideBySide) -> Table:
     """A row for each clinic, a column for each figure; each cell opens into its rows."""
     columns = [Column("clinic", "Clinic", sorts=True)]
     columns += [
-        Column(name, current(name).title, numeric=True, definition=current(name), sorts=True) for name in SIDE_BY_SIDE
+        (spread_column if name in MEDIANS else rate_column)(name, current(name).title, current(name), sorts=True)
+        for name in SIDE_BY_SIDE
     ]
     lines = [
         _line(one, _figures(compared.by_clinic[one.id], _at(asked, one), SIDE_BY_SIDE))

@@ -11,7 +11,7 @@ from api.web.address import Rows, View, view
 from api.web.charts import funnel as charts
 from api.web.figures import Shown, shown
 from api.web.page import render
-from api.web.tables import Cell, Column, Table, cell
+from api.web.tables import Cell, Column, Table, cell, reason_cells, reason_columns, reasons_of
 from api.web.terms import reason
 from projections.metrics.definitions import current
 from projections.metrics.figures import SMALL
@@ -54,15 +54,24 @@ def _days(report: FunnelReport) -> int:
 
 def _steps(report: FunnelReport, rows: Rows) -> Table:
     whole = report.together
+    reasons = reasons_of(_reasons(one) for one in whole.steps.values())
     return Table(
         name="steps", title="Step by step", empty="Nobody was referred in this period.",
         columns=(
             Column("step", "Step"), Column("done", "Reached", numeric=True, definition=current("funnel_done")),
             Column("open", "Still open", numeric=True, definition=current("funnel_open")),
-            Column("failed", "Ended before", numeric=True, definition=current("funnel_failed")), Column("why", "Why"),
+            Column("failed", "Ended before", numeric=True, definition=current("funnel_failed")),
+            Column("why", "Why", in_csv=False), *reason_columns("Ended before", reasons, reason),
         ),
-        rows=tuple(_step_row(step, whole.steps[step], rows) for step in STEPS) if whole.referred else (),
+        rows=tuple(
+            (*_step_row(step, whole.steps[step], rows), *reason_cells(_reasons(whole.steps[step]), reasons))
+            for step in STEPS
+        ) if whole.referred else (),
     )  # fmt: skip
+
+
+def _reasons(one: StepFigures) -> dict[str, int]:
+    return {code: figure.n for code, figure in one.failed_by_reason.items()}
 
 
 def _step_row(step: str, one: StepFigures, rows: Rows) -> tuple[Cell, ...]:

@@ -12,7 +12,21 @@ from api.web.charts import Chart
 from api.web.charts import outcomes as charts
 from api.web.figures import Shown, shown
 from api.web.page import render
-from api.web.tables import Cell, Column, Table, cell, figure_cell, figure_table, row_of
+from api.web.tables import (
+    Cell,
+    Column,
+    Table,
+    basis_of,
+    cell,
+    figure_cell,
+    figure_table,
+    rate_column,
+    reason_cells,
+    reason_columns,
+    reasons_of,
+    row_of,
+    spread_column,
+)
 from api.web.terms import condition, instrument, reason
 from api.web.wording import words
 from projections.metrics.definitions import current
@@ -90,13 +104,13 @@ def _groups(report: OutcomeReport, asked: View, rows: Rows) -> Table:
     for name, title in (("clinic", "Clinic"), ("month", "Month")):
         for at, one in enumerate(report.breakdowns[name]):
             label = asked.clinic(one.group).name if name == "clinic" else one.group
-            found.append((cell(f"{title}: {label}"), *_group_cells(name, at, one, rows)))
+            found.append((cell(label, f"{title}: {label}", basis=(title,)), *_group_cells(name, at, one, rows)))
     return Table(
         name="groups", title="By clinic and month",
-        columns=(Column("group", "Group"),
-                 Column("fall", "Median fall", numeric=True, definition=current("landmark_fall")),
-                 Column("moderate", "Fall of 30 %", numeric=True, definition=current("responders_infusion_30")),
-                 Column("substantial", "Fall of 50 %", numeric=True, definition=current("responders_infusion_50"))),
+        columns=(Column("group", "Group", basis=("of",)),
+                 spread_column("fall", "Median fall", current("landmark_fall")),
+                 rate_column("moderate", "Fall of 30 %", current("responders_infusion_30")),
+                 rate_column("substantial", "Fall of 50 %", current("responders_infusion_50"))),
         rows=tuple(found),
     )  # fmt: skip
 
@@ -109,15 +123,17 @@ def _group_cells(name: str, at: int, one: Breakdown, rows: Rows) -> tuple[Cell, 
 
 
 def _changes(report: OutcomeReport, rows: Rows) -> Table:
+    reasons = reasons_of(one.excluded for one in report.score_changes.values())
     return Table(
         name="changes", title=current("score_change").title,
         note="From before the course's first infusion to the last score in the 28 days after its latest one. "
              "Lower is better, but for cognition.",
         columns=(Column("instrument", "Questionnaire"),
-                 Column("median", "Median change", numeric=True, definition=current("score_change")),
-                 Column("mean", "Mean, 95 %"), Column("n", "Courses", numeric=True), Column("left_out", "Left out")),
-        rows=tuple(_change_row(name, shown(one, f"score_changes.{name}", rows))
-                   for name, one in report.score_changes.items()),
+                 spread_column("median", "Median change", current("score_change")),
+                 Column("mean", "Mean, 95 %", in_csv=False), Column("n", "Courses", numeric=True),
+                 Column("left_out", "Left out", in_csv=False), *reason_columns("Left out", reasons)),
+        rows=tuple((*_change_row(name, shown(one, f"score_changes.{name}", rows)),
+                    *reason_cells(one.excluded, reasons)) for name, one in report.score_changes.items()),
     )  # fmt: skip
 
 
@@ -126,14 +142,15 @@ def _change_row(name: str, one: Shown) -> tuple[Cell, ...]:
     left_out = "; ".join(f"{reason}: {many}" for reason, many in one.left_out)
     return row_of(
         f"{instrument(asked)} ({words(kind)})",
-        cell(one.raw, one.value, href=one.href), cell(one.interval or None), one.n, cell(left_out or None),
+        cell(one.raw, one.value, href=one.href, basis=basis_of(one.figure)),
+        cell(one.interval or None), one.n, cell(left_out or None),
     )
 
 
 def _closures(report: OutcomeReport, rows: Rows) -> Table:
     return Table(
         name="closures", title=current("closures").title,
-        columns=(Column("reason", "Reason"), Column("share", "Share", numeric=True, definition=current("closures"))),
+        columns=(Column("reason", "Reason"), rate_column("share", "Share", current("closures"))),
         rows=tuple(
             (cell(reason(code)), figure_cell(shown(one, f"path.closures.{code}", rows)))
             for code, one in report.path.closures.items()
@@ -145,7 +162,7 @@ def _gaps(report: OutcomeReport, rows: Rows) -> Table:
     return Table(
         name="booster-gaps", title=current("booster_gap").title,
         columns=(Column("booster", "Booster", numeric=True),
-                 Column("gap", "Median gap", numeric=True, definition=current("booster_gap"))),
+                 spread_column("gap", "Median gap", current("booster_gap"))),
         rows=tuple(
             (cell(int(number)), figure_cell(shown(one, f"booster_gaps.{number}", rows)))
             for number, one in report.booster_gaps.items()

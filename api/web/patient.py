@@ -277,7 +277,9 @@ def _courses(found: Picture) -> Table:
         name="courses", title="Courses and plan", empty="No course has been opened.",
         columns=(
             Column("condition", "Condition"), Column("plan", "Plan"), Column("opened", "Opened"),
-            Column("gate", "Response gate"), Column("series", "Series"), Column("baseline", "Baseline", numeric=True),
+            Column("gate", "Response gate"),
+            Column("series", "Series given", numeric=True, basis=("planned", "from", "until")),
+            Column("baseline", "Baseline", numeric=True),
             Column("state", "State"), Column("event", "Event no.", numeric=True),
         ),
         rows=tuple(_course(one, found) for one in found.courses),
@@ -292,8 +294,10 @@ def _course(one: CourseLine, found: Picture) -> tuple[Cell, ...]:
     series = cell(None)
     if one.series_infusions is not None and one.series_starts and one.series_ends:
         series = cell(
-            f"{one.series_given} of {one.series_infusions}", note=f"{day(one.series_starts, year=False)} – "
-            f"{day(one.series_ends)}" + (", ended by optimal relief" if one.relief_at else ""),
+            one.series_given, f"{one.series_given} of {one.series_infusions}",
+            basis=(one.series_infusions, one.series_starts, one.series_ends),
+            note=f"{day(one.series_starts, year=False)} – {day(one.series_ends)}"
+            + (", ended by optimal relief" if one.relief_at else ""),
         )  # fmt: skip
     state = "open" if one.closed_at is None else f"closed {day(one.closed_at.astimezone(zone).date())}"
     return (

@@ -20,6 +20,8 @@ from projections.directory import Person, find
 blueprint = Blueprint("web_patients", __name__)
 
 PAGE = 50
+CHUNK = 500
+"""So many at a time for the CSV of everybody."""
 
 
 class _Asked(Schema):
@@ -41,10 +43,11 @@ def find_patient() -> AnyResponse:
     wanted = asked["q"].strip()
     if (patient := _as_id(wanted)) is not None and may("web_patients.show"):
         return redirect(url_for("web_patients.show", patient_id=patient), code=303)
-    found = _found(wanted, asked.get("after"))
-    page = found[:PAGE]
+    whole = request.args.get("format") == "csv" and not wanted
+    found = _everybody() if whole else _found(wanted, asked.get("after"))
+    page = found if whole else found[:PAGE]
     opened("patients.search", count=len(page))
-    more = link(after=page[-1].patient_id) if len(found) > PAGE and not wanted else None
+    more = link(after=page[-1].patient_id) if len(found) > PAGE and not wanted and not whole else None
     return _page(wanted, page, more, cut_off=len(found) > PAGE and bool(wanted))
 
 
@@ -55,13 +58,22 @@ def _as_id(text: str) -> UUID | None:
         return None
 
 
-def _found(wanted: str, after: UUID | None) -> list[Person]:
+def _found(wanted: str, after: UUID | None, limit: int = PAGE + 1) -> list[Person]:
     clinics, read_side = principal().clinics, wired().read_side
     with read_side.database.reads.connect() as connection:
         return find(
             connection, read_side.indexes, clinics=None if clinics is None else [str(one) for one in clinics],
-            name=wanted.replace(",", " ") or None, after=None if after is None else str(after), limit=PAGE + 1,
+            name=wanted.replace(",", " ") or None, after=None if after is None else str(after), limit=limit,
         )
+
+
+def _everybody() -> list[Person]:
+    """The whole list, as a CSV has it. What was searched for is in no address, so a search has none."""
+    found = part = _found("", None, CHUNK)
+    while len(part) == CHUNK:
+        part = _found("", UUID(part[-1].patient_id), CHUNK)
+        found = found + part
+    return found
 
 
 def _page(wanted: str, page: list[Person], more: str | None, *, cut_off: bool) -> Response:
@@ -73,7 +85,8 @@ def _page(wanted: str, page: list[Person], more: str | None, *, cut_off: bool) -
             name="patients", title="Found" if wanted else "Everybody",
             empty=f"No patient whose name begins with “{wanted}” is in the care of your clinics." if wanted
             else "Nobody is in the care of your clinics yet.",
-            columns=(Column("name", "Name"), Column("born", "Born"), Column("sex", "Sex"), Column("id", "Id")),
+            columns=(Column("name", "Name"), Column("born", "Born"), Column("sex", "Sex"), Column("id", "Id"),
+                     Column("merged", "Merged into", on_page=False)),
             rows=tuple(_row(one, opens) for one in page),
         )],
     )  # fmt: skip
@@ -84,4 +97,5 @@ def _row(one: Person, opens: bool) -> tuple[Cell, ...]:
     return (
         cell(name_of(one) or "name not readable", href=href, note="merged into another" if one.merged_into else ""),
         cell(one.birth_date), cell(words(one.sex) if one.sex else None), cell(one.patient_id, one.patient_id[:8]),
+        cell(one.merged_into),
     )  # fmt: skip

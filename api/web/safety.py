@@ -14,7 +14,7 @@ from api.web.address import Rows, View, view
 from api.web.charts import safety as charts
 from api.web.figures import Shown, shown
 from api.web.page import render
-from api.web.tables import Cell, Column, Table, cell, figure_cell, figure_table, row_of
+from api.web.tables import Cell, Column, Table, cell, figure_cell, figure_table, rate_column, row_of
 from api.web.terms import reason, side_effect, sign
 from api.web.wording import when, words
 from domain.kernel import Recorded
@@ -127,7 +127,7 @@ def _early(endings: Mapping[str, Figure], rows: Rows) -> Table:
     return Table(
         name="stopped-early", title="Stopped early: why",
         columns=(Column("reason", "Reason"),
-                 Column("share", "Of infusions", numeric=True, definition=current("stopped_early"))),
+                 rate_column("share", "Of infusions", current("stopped_early"))),
         rows=tuple(
             (cell(reason(name.partition(":")[2])), figure_cell(shown(one, f"endings.{name}", rows)))
             for name, one in found.items()
@@ -144,6 +144,6 @@ def _symptoms(report: SafetyReport, rows: Rows) -> Table:
     return Table(
         name="cumulative", title="Urinary and memory symptoms by infusions so far",
         columns=(Column("symptom", "Symptom"), Column("so_far", "Infusions so far"),
-                 Column("share", "Of infusions", numeric=True, definition=current("cumulative_symptoms"))),
+                 rate_column("share", "Of infusions", current("cumulative_symptoms"))),
         rows=tuple(found),
     )  # fmt: skip

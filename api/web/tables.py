@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -135,10 +135,12 @@ def spread_column(key: str, title: str, definition: Definition | None = None, *,
     return Column(key, title, numeric=True, definition=definition, sorts=sorts, basis=SPREAD)
 
 
-def reason_columns(title: str, reasons: Iterable[str]) -> tuple[Column, ...]:
+def reason_columns(
+    title: str, reasons: Iterable[str], name: Callable[[str], str] = words
+) -> tuple[Column, ...]:
     """For the CSV, a column of counts for each reason: what a page says in one cell."""
     return tuple(
-        Column(f"{title}-{reason}", f"{title}: {words(reason)}", numeric=True, on_page=False) for reason in reasons
+        Column(f"{title}-{reason}", f"{title}: {name(reason)}", numeric=True, on_page=False) for reason in reasons
     )
 
 

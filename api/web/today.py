@@ -280,7 +280,8 @@ def _expected(report: BoardReport, asked: View, known: Mapping[str, str]) -> Tab
         name="expected", title="Expected in the next hours", empty="Nobody is expected within eight hours.",
         columns=(
             Column("starts", "Booked for"), Column("patient", "Patient"), Column("kind", "Visit"),
-            Column("room", "Room"), Column("clinic", "Clinic"), Column("late", "", definition=current("arrivals_late")),
+            Column("room", "Room"), Column("clinic", "Clinic"),
+            Column("late", "Late", definition=current("arrivals_late")),
         ),
         rows=tuple(_expected_row(asked.clinic(clinic), one, known, names_of_rooms, now) for clinic, one in listed),
     )  # fmt: skip

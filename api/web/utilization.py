@@ -11,7 +11,7 @@ from api.web.address import Rows, View, view
 from api.web.charts import utilization as charts
 from api.web.figures import Shown, shown
 from api.web.page import render
-from api.web.tables import Cell, Column, Table, cell, figure_table
+from api.web.tables import Cell, Column, Table, basis_of, cell, figure_table, rate_column
 from api.web.terms import reason
 from projections.metrics.definitions import current
 from projections.utilization import Utilization, UtilizationReport
@@ -62,7 +62,7 @@ def _third_next(report: UtilizationReport, asked: View, rows: Rows) -> Table:
     definition = current("third_next_available")
     return Table(
         name="third-next-available", title=definition.title,
-        columns=(Column("clinic", "Clinic"), Column("days", "Days", numeric=True, definition=definition)),
+        columns=(Column("clinic", "Clinic"), rate_column("days", "Days", definition)),
         rows=tuple(
             (cell(asked.clinic(clinic).name), _days(shown(figure, f"third_next_available.{clinic}", rows)))
             for clinic, figure in report.third_next_available.items()
@@ -72,8 +72,8 @@ def _third_next(report: UtilizationReport, asked: View, rows: Rows) -> Table:
 
 def _days(one: Shown) -> Cell:
     if one.raw is None:
-        return Cell(text="none within 60 days", value=None)
-    return Cell(text=f"{one.value} {one.unit}", value=one.raw, href=one.href)
+        return Cell(text="none within 60 days", basis=basis_of(one.figure))
+    return Cell(text=f"{one.value} {one.unit}", value=one.raw, href=one.href, basis=basis_of(one.figure))
 
 
 def _not_infused(report: UtilizationReport, rows: Rows) -> Table:

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.web.charts import Chart
 from api.web.figures import shown
-from api.web.tables import Cell, Column, Table, cell
+from api.web.tables import Cell, Column, Table, basis_of, cell, rate_column
 from api.web.terms import reason
 from api.web.wording import count, day, number
 from projections.metrics.funnel import STEPS, WITHIN_DAYS, FunnelWeek
@@ -88,7 +88,7 @@ def weeks_table(some: tuple[FunnelWeek, ...]) -> Table:
         note="Each step: reached · ended before · still open.",
         columns=(
             Column("week", "Week of"), Column("referred", "Referred", numeric=True),
-            *(Column(step, STEP_WORDS[step], numeric=True) for step in STEPS),
+            *(Column(step, STEP_WORDS[step], numeric=True, basis=("ended before", "still open")) for step in STEPS),
         ),
         rows=tuple((cell(one.week, day(one.week)), cell(one.referred), *_counts(one)) for one in some),
     )  # fmt: skip
@@ -100,7 +100,8 @@ def _counts(week: FunnelWeek) -> list[Cell]:
         one = week.steps[step]
         failed = sum(one.failed.values())
         why = ", ".join(f"{reason(code)} {many}" for code, many in one.failed.items())
-        found.append(cell(f"{one.done}/{failed}/{one.open}", f"{one.done} · {failed} · {one.open}", note=why))
+        text = f"{one.done} · {failed} · {one.open}"
+        found.append(cell(one.done, text, note=why, basis=(failed, one.open)))
     return found
 
 
@@ -110,7 +111,7 @@ def rates_table(whole: ReferralFunnel, href: Any) -> Table:
         name="rates", title="Reached in time", empty="Nobody was referred in this period.",
         note="Only those referred at least that many days ago are counted.",
         columns=(Column("step", "Step"), *(
-            Column(f"d{days}", f"Within {days} days", numeric=True) for days in WITHIN_DAYS
+            rate_column(f"d{days}", f"Within {days} days") for days in WITHIN_DAYS
         )),
         rows=tuple(
             (cell(STEP_WORDS[step]), *(_rate(whole, step, days, href) for days in WITHIN_DAYS)) for step in STEPS
@@ -123,4 +124,4 @@ def _rate(whole: ReferralFunnel, step: str, days: int, href: Any) -> Cell:
     one = shown(whole.within[step][f"{days}_days"], path, href)
     text = f"{one.value} {one.unit}".strip()
     note = " · ".join(part for part in (one.basis, one.interval) if part)
-    return Cell(text=text, value=one.raw, href=one.href, note=note)
+    return Cell(text=text, value=one.raw, href=one.href, note=note, basis=basis_of(one.figure))

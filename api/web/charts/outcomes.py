@@ -8,7 +8,7 @@ from typing import Any
 from api.web.address import Rows
 from api.web.charts import Chart
 from api.web.figures import Shown, shown
-from api.web.tables import Cell, Column, Table, cell, figure_cell, row_of
+from api.web.tables import Cell, Column, Table, basis_of, cell, figure_cell, rate_column, row_of, spread_column
 from api.web.wording import NOTHING, number, words
 from projections.metrics.duration import SHOWN_DAYS, Curve
 from projections.metrics.figures import SMALL
@@ -55,9 +55,10 @@ def rates(name: str, title: str, aid: str, some: Sequence[tuple[str, Shown]]) ->
     }  # fmt: skip
     table = Table(
         name=name, title=title,
-        columns=(Column("group", "Group"), Column("share", "Share", numeric=True),
-                 Column("low", "95 % low", numeric=True), Column("high", "95 % high", numeric=True),
-                 Column("n", "n", numeric=True)),
+        columns=(Column("group", "Group"), rate_column("share", "Share"),
+                 Column("low", "95 % low", numeric=True, in_csv=False),
+                 Column("high", "95 % high", numeric=True, in_csv=False),
+                 Column("n", "n", numeric=True, in_csv=False)),
         rows=tuple(_rate_row(label, one) for label, one in some),
     )  # fmt: skip
     said = "; ".join(f"{label}: {one.value} {one.unit} of {number(one.n)}" for label, one in drawn[:4])
@@ -123,7 +124,7 @@ def pain(course: PainCourse, rows: Rows) -> Chart:
     }  # fmt: skip
     table = Table(
         name="pain-over-time", title="Pain after the course began",
-        columns=(Column("when", "When"), Column("median", "Median", numeric=True),
+        columns=(Column("when", "When"), spread_column("median", "Median"),
                  Column("p25", "Lower quartile", numeric=True), Column("p75", "Upper quartile", numeric=True),
                  Column("n", "Patients", numeric=True), Column("reached", "Followed so far", numeric=True)),
         rows=tuple(_stage_row(at, one, rows) for at, one in enumerate(course.stages)),
@@ -143,8 +144,8 @@ def pain(course: PainCourse, rows: Rows) -> Chart:
 def _stage_row(at: int, one: PainStage, rows: Rows) -> tuple[Cell, ...]:
     href = rows(f"pain_over_time.stages.{at}.pain") if one.pain.n else None
     return row_of(
-        STAGE_NAMES[one.stage], cell(one.pain.median, digits=1, href=href), cell(one.p25, digits=1),
-        cell(one.p75, digits=1), one.pain.n, one.reached,
+        STAGE_NAMES[one.stage], cell(one.pain.median, digits=1, href=href, basis=basis_of(one.pain)),
+        cell(one.p25, digits=1), cell(one.p75, digits=1), one.pain.n, one.reached,
     )
 
 
@@ -226,8 +227,9 @@ def duration(curves: Sequence[Curve], rows: Rows) -> Chart:
     table = Table(
         name="duration", title="How long relief lasts",
         columns=(Column("after", "After"), Column("n", "Spells", numeric=True), Column("ended", "Ended", numeric=True),
-                 Column("median", "Median", numeric=True), Column("interval", "95 %"),
-                 *(Column(f"day-{day}", f"Day {day}", numeric=True) for day in days)),
+                 Column("median", "Median, days", numeric=True, basis=("95 % low", "95 % high")),
+                 Column("interval", "95 %", in_csv=False),
+                 *(Column(f"day-{day}", f"Day {day}", numeric=True, basis=("at risk",)) for day in days)),
         rows=tuple(_curve_row(at, one, days, rows) for at, one in enumerate(curves)),
         note="Under each day: the share still relieved, and how many were still at risk.",
     )  # fmt: skip
@@ -257,7 +259,7 @@ def _curve_row(at: int, one: Curve, days: Sequence[int], rows: Rows) -> tuple[Ce
     between = f"{number(low, 1)} to {number(high, 1) if high is not None else 'not reached'}" if low is not None else ""
     return row_of(
         curve_name(one.group), cell(one.n, href=rows(f"durations.{at}.median") if one.n else None), one.ended,
-        cell(one.median_days, f"{number(one.median_days, 1)} days" if reached else "not reached"),
+        cell(one.median_days, f"{number(one.median_days, 1)} days" if reached else "not reached", basis=(low, high)),
         cell(between, between or NOTHING), *(_surviving(one, day) for day in days),
     )
 
@@ -265,8 +267,8 @@ def _curve_row(at: int, one: Curve, days: Sequence[int], rows: Rows) -> tuple[Ce
 def _surviving(one: Curve, day: int) -> Cell:
     share = one.surviving[day]
     if share is None:
-        return cell(None)
-    return cell(share, f"{number(share * 100)} %", note=f"at risk {one.at_risk[day]}")
+        return cell(None, basis=(one.at_risk[day],))
+    return cell(share, f"{number(share * 100)} %", note=f"at risk {one.at_risk[day]}", basis=(one.at_risk[day],))
 
 
 def dose(found: DoseResponse, condition: Callable[[str], str], event: Callable[[str], str]) -> Chart:

@@ -8,7 +8,7 @@ from typing import Any
 from api.web.address import Rows
 from api.web.charts import Chart
 from api.web.figures import shown
-from api.web.tables import Cell, Column, Table, cell, figure_cell, row_of
+from api.web.tables import Cell, Column, Table, cell, figure_cell, rate_column, row_of, spread_column
 from api.web.wording import number
 from projections.metrics.definitions import current
 from projections.metrics.safety import ControlPoint, KindFigures
@@ -73,12 +73,12 @@ def kinds_table(some: Sequence[KindFigures], rows: Rows, name: Callable[[str], s
         name="kinds", title="Side effects by kind",
         columns=(
             Column("kind", "Kind"),
-            Column("share", "Of infusions", numeric=True, definition=current("side_effect_share")),
+            rate_column("share", "Of infusions", current("side_effect_share")),
             *(Column(f"grade-{grade}", f"Grade {grade}", numeric=True) for grade in grades),
-            Column("per_100", "Per 100", numeric=True, definition=current("side_effect_rate")),
-            Column("onset", "Onset", numeric=True, definition=current("side_effect_onset")),
-            Column("duration", "Duration", numeric=True, definition=current("side_effect_duration")),
-            Column("treated", "Treated", numeric=True, definition=current("side_effect_treated")),
+            rate_column("per_100", "Per 100", current("side_effect_rate")),
+            spread_column("onset", "Onset", current("side_effect_onset")),
+            spread_column("duration", "Duration", current("side_effect_duration")),
+            rate_column("treated", "Treated", current("side_effect_treated")),
         ),
         rows=tuple(_kind_row(at, one, grades, rows, name) for at, one in enumerate(some)),
         note="Onset and duration are medians in minutes, from drug start and from onset.",

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.web.charts import Chart
 from api.web.figures import shown
-from api.web.tables import Cell, Column, Table, cell, row_of
+from api.web.tables import Cell, Column, Table, basis_of, cell, rate_column, row_of
 from api.web.wording import day, number, words
 from projections.metrics.figures import Figure
 from projections.metrics.rooms import RoomFigures
@@ -16,7 +16,7 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 def _percent(figure: Figure) -> Cell:
     one = shown(figure, "")
-    return cell(figure.value, f"{one.value} {one.unit}".strip())
+    return cell(figure.value, f"{one.value} {one.unit}".strip(), basis=basis_of(figure))
 
 
 def time_of_day(rooms: RoomFigures) -> Chart:
@@ -48,9 +48,11 @@ def time_of_day(rooms: RoomFigures) -> Chart:
     }  # fmt: skip
     table = Table(
         name="time-of-day", title="Rooms busy by time of day",
-        columns=(Column("from", "From"), Column("busy", "Rooms busy", numeric=True),
+        columns=(Column("from", "From"), rate_column("busy", "Rooms busy"),
                  Column("open", "Rooms open", numeric=True)),
-        rows=tuple(row_of(one.starts, cell(one.busy.value, digits=2), cell(one.rooms_open, digits=2)) for one in bins),
+        rows=tuple(row_of(
+            one.starts, cell(one.busy.value, digits=2, basis=basis_of(one.busy)), cell(one.rooms_open, digits=2)
+        ) for one in bins),
         empty="No room was open in this period.",
     )  # fmt: skip
     return Chart(
@@ -93,7 +95,7 @@ def week(rooms: RoomFigures) -> Chart:
     by_cell = {(one.weekday, one.hour): one.utilization for one in cells}
     table = Table(
         name="week", title="Utilization by weekday and hour",
-        columns=(Column("hour", "Hour"), *(Column(name, name, numeric=True) for name in WEEKDAYS)),
+        columns=(Column("hour", "Hour"), *(rate_column(name, name) for name in WEEKDAYS)),
         rows=tuple(
             row_of(f"{hour:02d}:00", *(
                 _percent(by_cell[weekday, hour]) if (weekday, hour) in by_cell else cell(None)
@@ -133,8 +135,8 @@ def days(rooms: RoomFigures) -> Chart:
     }  # fmt: skip
     table = Table(
         name="days", title="Scheduled and actual by day",
-        columns=(Column("day", "Day"), Column("scheduled", "Scheduled", numeric=True),
-                 Column("actual", "Actual", numeric=True)),
+        columns=(Column("day", "Day"), rate_column("scheduled", "Scheduled"),
+                 rate_column("actual", "Actual")),
         rows=tuple(
             (cell(one.day, day(one.day, weekday=True)), _percent(one.scheduled), _percent(one.actual)) for one in some
         ), empty="No day with opening hours in this period.",
@@ -168,7 +170,7 @@ def phases(rooms: RoomFigures) -> Chart:
     table = Table(
         name="phases", title="What rooms are occupied with",
         columns=(Column("phase", "Phase"), Column("minutes", "Minutes", numeric=True),
-                 Column("share", "Share", numeric=True)),
+                 rate_column("share", "Share")),
         rows=tuple(row_of(words(phase), cell(figure.numerator), _percent(figure)) for phase, figure in some),
         empty="No room was occupied in this period.",
     )  # fmt: skip
