@@ -95,6 +95,8 @@ class CourseOpened(Event, frozen=True, kw_only=True):
 
 
 class HoldConsultation(Command, frozen=True, kw_only=True):
+    """`appointment_id`: the booking that it keeps; None: the patient's only one for a consultation that day, if any."""
+
     consultation_id: UUID
     patient_id: UUID
     prescriber_id: UUID
@@ -111,6 +113,7 @@ class HoldConsultation(Command, frozen=True, kw_only=True):
     decision: Code
     plan: Code
     referral_id: UUID | None = None
+    appointment_id: UUID | None = None
     note: str | None = None
 
 

@@ -40,6 +40,14 @@ class NothingMoved(DomainError):
     """The appointment is at this time in this room already."""
 
 
+class KeptByOneAct(DomainError):
+    """A booking is kept by one arrival or by one consultation."""
+
+
+class NotAConsultationBooking(DomainError):
+    """A consultation keeps the booking of a consultation only."""
+
+
 class AppointmentBooked(Event, frozen=True, kw_only=True):
     """visit_kind: consultation, trial, series, booster, re_induction, follow_up.
 
@@ -99,11 +107,15 @@ class NoShowRecorded(Event, frozen=True, kw_only=True):
 
 
 class AppointmentKept(Event, frozen=True, kw_only=True):
-    """The patient arrived for it: written with the arrival, so that a visit and a no-show exclude each other."""
+    """The patient came: written with the arrival (`infusion_id`) or with the consultation held (`consultation_id`),
+    so that either excludes a no-show. It stays when that entry is struck: the booking is not open again. v1 named an
+    arrival always.
+    """
 
-    NAME: ClassVar[str] = "appointment.kept.v1"
+    NAME: ClassVar[str] = "appointment.kept.v2"
     appointment_id: UUID
-    infusion_id: UUID
+    infusion_id: UUID | None = None
+    consultation_id: UUID | None = None
 
 
 class OverbookingAuthorised(Event, frozen=True, kw_only=True):
@@ -162,10 +174,11 @@ class RecordNoShow(Command, frozen=True, kw_only=True):
 
 
 class KeepAppointment(Command, frozen=True, kw_only=True):
-    """The patient arrived; issued with the arrival, never by hand."""
+    """The patient came; issued with the arrival or the consultation (exactly one is named), never by hand."""
 
     appointment_id: UUID
-    infusion_id: UUID
+    infusion_id: UUID | None = None
+    consultation_id: UUID | None = None
 
 
 def decide_booking(state: State, command: BookAppointment, facts: Facts) -> Decision:
@@ -291,19 +304,27 @@ def decide_no_show(state: State, command: RecordNoShow) -> Decision:
     return Decision((missed,), releases=releases(one))
 
 
+MAY_BE_KEPT = ("booked", "no_show")
+"""What may yet become kept."""
+
+
 def decide_kept(state: State, command: KeepAppointment) -> Decision:
     """A patient may still turn up after having been written down as missing.
 
-    Raises AppointmentNotFound, AppointmentNotLive.
+    Raises KeptByOneAct, AppointmentNotFound, NotAConsultationBooking, AppointmentNotLive.
     """
+    if (command.infusion_id is None) == (command.consultation_id is None):
+        raise KeptByOneAct(appointment_id=str(command.appointment_id))
     one = state.appointments.get(command.appointment_id)
     if one is None:
         raise AppointmentNotFound(appointment_id=str(command.appointment_id), pointer="/appointment_id")
-    if one.status not in ("booked", "no_show"):
+    if command.consultation_id is not None and one.visit_kind != "consultation":
+        raise NotAConsultationBooking(visit_kind=one.visit_kind, pointer="/appointment_id")
+    if one.status not in MAY_BE_KEPT:
         raise AppointmentNotLive(
             appointment_id=str(command.appointment_id), status=one.status, pointer="/appointment_id",
         )
     return Decision((AppointmentKept(
         occurred_at=command.at, late_reason=command.late_reason, appointment_id=command.appointment_id,
-        infusion_id=command.infusion_id,
+        infusion_id=command.infusion_id, consultation_id=command.consultation_id,
     ),))

@@ -49,7 +49,10 @@ def _booked(state: State, event: Event) -> State:
         case booking.NoShowRecorded():
             return _change(state, event.appointment_id, status="no_show")
         case booking.AppointmentKept():
-            return _change(state, event.appointment_id, status="kept", infusion_id=event.infusion_id)
+            return _change(
+                state, event.appointment_id, status="kept", infusion_id=event.infusion_id,
+                consultation_id=event.consultation_id,
+            )
     return state
 
 

@@ -21,7 +21,8 @@ class AppointmentNotLive(DomainError):
 
 
 class Appointment(msgspec.Struct, frozen=True, kw_only=True):
-    """status: booked, moved (to another day), cancelled, no_show, kept (the patient arrived).
+    """status: booked, moved (to another day), cancelled, no_show, kept (by the arrival of `infusion_id`, or by the
+    consultation `consultation_id`).
 
     overbooked_by and overbooked_because: who authorised that its present slot lies over another booking, and why.
     """
@@ -39,6 +40,7 @@ class Appointment(msgspec.Struct, frozen=True, kw_only=True):
     status: Code = "booked"
     confirmed: bool = False
     infusion_id: UUID | None = None
+    consultation_id: UUID | None = None
     overbooked_by: UUID | None = None
     overbooked_because: Code | None = None
 

@@ -106,5 +106,7 @@ class Upcasters:
         return found
 
 
-UPCASTERS: tuple[Upcaster, ...] = ()
+UPCASTERS: tuple[Upcaster, ...] = (
+    Upcaster(source="appointment.kept.v1", target="appointment.kept.v2", convert=dict),  # an arrival's: infusion_id
+)
 """Those of released schema versions. Add one, and golden samples, with every new version of an event."""

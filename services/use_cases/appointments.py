@@ -219,3 +219,53 @@ def _as_booking(was: day_sheet.Appointment, command: day_sheet.MoveAppointment) 
         course_id=was.course_id, series_id=was.series_id, prescriber_id=was.prescriber_id, nurse_id=was.nurse_id,
         overbooking=command.overbooking,
     )
+
+
+# --- who came ------------------------------------------------------------------------------------
+
+
+def keeping(one: day_sheet.Appointment, command: Command, here: clinic.State, **act: UUID) -> Write:
+    """The booking kept by `act`: `infusion_id` or `consultation_id`."""
+    return Write(
+        aggregate=day_sheet, stream_id=sheet_of(here, one.starts_at),
+        command=day_sheet.KeepAppointment(
+            by=command.by, now=command.now, at=command.at, late_reason=command.late_reason,
+            appointment_id=one.appointment_id, **act,
+        ),
+        facts=day_sheet.Facts(local_date=local_day(here, one.starts_at), timezone=here.timezone),
+    )
+
+
+def booking_near(
+    appointment_id: UUID, patient_id: UUID, said_to_start: datetime | None, at: datetime, load: Load,
+    here: clinic.State,
+) -> day_sheet.Appointment:
+    """The patient's booking: on the day it is said to be on, else on that of `at`, the one before or the one after
+    (around midnight). Raises AppointmentNotFound."""
+    days = (at + timedelta(days=offset) for offset in (0, -1, 1))
+    for moment in (said_to_start,) if said_to_start else days:
+        state: day_sheet.State = load(day_sheet, sheet_of(here, moment)).state
+        one = state.appointments.get(appointment_id)
+        if one is not None and one.patient_id == patient_id and one.status != "moved":
+            return one
+    raise AppointmentNotFound(appointment_id=str(appointment_id), pointer="/appointment_id")
+
+
+def consultation_kept(command: course.HoldConsultation, load: Load, here: clinic.State) -> tuple[Write, ...]:
+    """The booking that a consultation keeps: the one it names (nothing to write when it is kept already), else the
+    patient's only one for a consultation on that local day; with none or several nothing is guessed.
+
+    Raises AppointmentNotFound, for the booking named.
+    """
+    if command.appointment_id is not None:
+        one = booking_near(command.appointment_id, command.patient_id, None, command.at, load, here)
+        waiting = [] if one.status == "kept" else [one]
+    else:
+        waiting = [
+            one for one in load(day_sheet, sheet_of(here, command.at)).state.appointments.values()
+            if one.patient_id == command.patient_id and one.visit_kind == "consultation"
+            and one.status in day_sheet.MAY_BE_KEPT
+        ]
+    if len(waiting) != 1:
+        return ()
+    return (keeping(waiting[0], command, here, consultation_id=command.consultation_id),)

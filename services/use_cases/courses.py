@@ -20,6 +20,7 @@ from domain.patient.state import Facts as PatientFacts
 from domain.patient.state import State as PatientState
 from domain.patient.state import require_living
 from services.handling import Load, NotFound, Plan, Request, UseCase, Write
+from services.use_cases.appointments import consultation_kept
 from services.use_cases.case import (
     Case,
     InOrder,
@@ -52,8 +53,11 @@ def use_cases(reader: Reader) -> Mapping[type[Command], UseCase]:
 
 
 def _consulted(stream_id: UUID, command: course.HoldConsultation, request: Request, load: Load) -> Plan:
+    """With the consultation its booking is kept: in one commit, so a no-show recorded meanwhile is decided again."""
     require_living(taken_in(load, command.patient_id, request))
-    return _plan(stream_id, command, command.patient_id, request, load)
+    plan = _plan(stream_id, command, command.patient_id, request, load)
+    kept = consultation_kept(command, load, acting_clinic(load, request, command.at))
+    return replace(plan, writes=(*plan.writes, *kept))
 
 
 def _opened(stream_id: UUID, command: course.OpenCourse, request: Request, load: Load) -> Plan:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import reduce
 from typing import Any
@@ -20,7 +20,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from domain import clinic, course, day_sheet, diary, drug_lot
+from domain import clinic, course, diary, drug_lot
 from domain.corrections import AmendEntry, StrikeEntry
 from domain.course.state import GivenInfusion
 from domain.infusion import arrival, departure, drug_run, order, visit
@@ -30,6 +30,7 @@ from domain.patient import patient, screening
 from domain.patient.state import State as PatientState
 from domain.patient.state import require_living
 from services.handling import Decided, LateWrite, Load, NotFound, Plan, Request, UseCase, Write
+from services.use_cases.appointments import booking_near, keeping
 from services.use_cases.case import (
     Case,
     Reader,
@@ -39,7 +40,6 @@ from services.use_cases.case import (
     held_by,
     local_day,
     merged_records,
-    sheet_of,
     staff_state,
     taken_in,
 )
@@ -74,7 +74,7 @@ class Charting:
         require_living(taken_in(load, command.patient_id, request))
         kept: tuple[Write, ...] = ()
         if command.appointment_id is not None:
-            command, kept = _kept(stream_id, command, request, load, here)
+            command, kept = _kept(stream_id, command, command.appointment_id, load, here)
         facts = self._facts(stream_id, command, command.patient_id, command.course_id, load, here)
         begun = Write(aggregate=visit, stream_id=stream_id, command=command, facts=facts)
         return Plan(writes=(begun, *kept), subject=command.patient_id, clinic_id=here.stream_id)
@@ -226,37 +226,15 @@ def _weighed(
 
 
 def _kept(
-    visit_id: UUID, command: arrival.ArrivePatient, request: Request, load: Load, here: clinic.State
+    visit_id: UUID, command: arrival.ArrivePatient, appointment_id: UUID, load: Load, here: clinic.State
 ) -> tuple[arrival.ArrivePatient, tuple[Write, ...]]:
     """The arrival with its booking's times and course, and the booking kept. Raises AppointmentNotFound."""
-    sheet, one = _booking(command, load, here)
-    keeping = Write(
-        aggregate=day_sheet, stream_id=sheet,
-        command=day_sheet.KeepAppointment(
-            by=command.by, now=command.now, at=command.at, late_reason=command.late_reason,
-            appointment_id=one.appointment_id, infusion_id=visit_id,
-        ),
-        facts=day_sheet.Facts(local_date=local_day(here, one.starts_at), timezone=here.timezone),
-    )
+    one = booking_near(appointment_id, command.patient_id, command.booked_starts_at, command.at, load, here)
     arrived = replace(
         command, booked_starts_at=one.starts_at, booked_ends_at=one.ends_at,
         course_id=command.course_id or one.course_id,
     )
-    return arrived, (keeping,)
-
-
-def _booking(
-    command: arrival.ArrivePatient, load: Load, here: clinic.State
-) -> tuple[UUID, day_sheet.Appointment]:
-    """The patient's booking and its sheet: of the day it is said to be on, else of the day of arrival, the one before
-    or the one after (around midnight). Raises AppointmentNotFound."""
-    days = (command.at + timedelta(days=offset) for offset in (0, -1, 1))
-    for moment in (command.booked_starts_at,) if command.booked_starts_at else days:
-        sheet = sheet_of(here, moment)
-        one = load(day_sheet, sheet).state.appointments.get(command.appointment_id)
-        if one is not None and one.patient_id == command.patient_id and one.status != "moved":
-            return sheet, one
-    raise day_sheet.AppointmentNotFound(appointment_id=str(command.appointment_id), pointer="/appointment_id")
+    return arrived, (keeping(one, command, here, infusion_id=visit_id),)
 
 
 # --- the diary -----------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ from domain.infusion.departure import PatientDischarged
 from domain.infusion.drug_run import InfusionGiven
 from domain.kernel import Recorded
 from domain.vocabulary.side_effects import SIDE_EFFECTS
+from projections.patient_visits import visits
+from projections.timeline import standing_entries
 from services.log import WrongLogMode
 from services.log.verify import verify
 
@@ -145,6 +147,27 @@ def test_the_wrong_patients_entry_is_struck_and_made_again_with_one_correlation(
     for strike in struck:
         together = [r for r in lived.records if r.correlation_id == strike.correlation_id]
         assert {r.subject for r in together} - {strike.subject}
+
+
+def test_a_consultation_that_was_held_kept_its_booking(lived: Lived) -> None:
+    """Read without the look-up for older logs: nobody's list of visits says that nothing was recorded since."""
+    services = build_services(lived.settings)
+    zones = {r.clinic_id: ZoneInfo(r.event.timezone) for r in lived.records if isinstance(r.event, ClinicOpened)}
+    held = defaultdict(set)
+    for record in _named(lived, "course.consultation_held.v1"):
+        held[record.subject].add((record.clinic_id, record.occurred_at.astimezone(zones[record.clinic_id]).date()))
+    last = lived.records[-1].recorded_at
+    try:
+        became = Counter(
+            one.state for patient, days in held.items() if patient is not None
+            for one in visits(standing_entries(services.log, [patient], as_of=last), lambda _: None)
+            if one.visit_kind == "consultation"
+            and (one.clinic, one.starts_at.astimezone(zones[one.clinic]).date()) in days
+        )
+    finally:
+        services.close()
+    assert set(became) == {"kept"}
+    assert became["kept"] > len(held) / 2
 
 
 def test_everything_is_marked_fictional(lived: Lived) -> None:

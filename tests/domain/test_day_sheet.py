@@ -46,7 +46,14 @@ from domain.day_sheet import (
     initial,
     local_date,
 )
-from domain.day_sheet.booking import AppointmentAlreadyBooked, AppointmentAlreadyConfirmed, NothingMoved, NotYetStarted
+from domain.day_sheet.booking import (
+    AppointmentAlreadyBooked,
+    AppointmentAlreadyConfirmed,
+    KeptByOneAct,
+    NotAConsultationBooking,
+    NothingMoved,
+    NotYetStarted,
+)
 from domain.day_sheet.slots import (
     ClinicClosed,
     CourseNeeded,
@@ -363,6 +370,33 @@ def test_who_has_arrived_has_not_missed_it_and_who_comes_late_has_kept_it() -> N
     kept.when(decide, keep, FACTS).then_refused(AppointmentNotLive, status="kept")
     late = booked().when(decide, missed, FACTS).then_kinds(NoShowRecorded).when(decide, keep, FACTS)
     assert late.then_kinds(AppointmentKept).state.appointments[ONE].infusion_id == id_of("visit")
+
+
+def consulting() -> Given[State]:
+    return booked(visit_kind="consultation", course_id=None, prescriber_id=DOCTOR)
+
+
+def test_a_consultation_held_keeps_its_booking_and_nobody_missed_it() -> None:
+    keep = of(KeepAppointment, at(9, 40), appointment_id=ONE, consultation_id=id_of("consultation"))
+    missed = of(RecordNoShow, at(9, 50), appointment_id=ONE)
+    kept = consulting().when(decide, keep, FACTS).then_kinds(AppointmentKept)
+    one = kept.state.appointments[ONE]
+    assert (one.status, one.consultation_id, one.infusion_id) == ("kept", id_of("consultation"), None)
+    kept.when(decide, missed, FACTS).then_refused(AppointmentNotLive, status="kept")
+    after = consulting().when(decide, missed, FACTS).then_kinds(NoShowRecorded).when(decide, keep, FACTS)
+    assert after.then_kinds(AppointmentKept).state.appointments[ONE].status == "kept"
+
+
+def test_a_consultation_does_not_keep_the_booking_of_an_infusion() -> None:
+    keep = of(KeepAppointment, at(9, 40), appointment_id=ONE, consultation_id=id_of("consultation"))
+    booked().when(decide, keep, FACTS).then_refused(NotAConsultationBooking, visit_kind="trial")
+
+
+def test_a_booking_is_kept_by_one_act() -> None:
+    neither = of(KeepAppointment, at(9, 40), appointment_id=ONE)
+    both = replace(neither, infusion_id=id_of("visit"), consultation_id=id_of("consultation"))
+    for keep in (neither, both):
+        consulting().when(decide, keep, FACTS).then_refused(KeptByOneAct)
 
 
 # --- the waitlist --------------------------------------------------------------------------------

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from domain.catalogue import EVENTS
+from domain.day_sheet import AppointmentKept
 from domain.kernel import Event, Secret
 from services.log import EventLog, KeyUnsealer, UnknownEvent
+from services.log.mapper import LogMapper
 from services.log.upcasters import UPCASTERS, Upcaster, UpcasterGap, Upcasters
 from tests.conftest import Database
 from tests.log.given import NOW, append
@@ -44,8 +47,9 @@ NOW_KNOWN = {**EVENTS, "note.made.v3": NotedV3}
 
 def logs(database: Database, event_log: EventLog) -> tuple[EventLog, EventLog]:
     """The same log as an old and as a new version of the program sees it."""
-    old = EventLog(database.log_url, keys=event_log.keys, events=THEN, upcasters=())
-    return old, EventLog(database.log_url, keys=event_log.keys, events=NOW_KNOWN, upcasters=(TWO_THREE, ONE_TWO))
+    old = EventLog(database.log_url, keys=event_log.keys, events=THEN)
+    newer = (*UPCASTERS, TWO_THREE, ONE_TWO)
+    return old, EventLog(database.log_url, keys=event_log.keys, events=NOW_KNOWN, upcasters=newer)
 
 
 def test_an_old_event_is_read_as_the_present_one_its_seal_included(event_log: EventLog, database: Database) -> None:
@@ -94,8 +98,19 @@ def test_an_old_program_refuses_what_a_newer_one_wrote(event_log: EventLog, data
 )
 def test_a_gap_is_found_at_start(upcasters: tuple[Upcaster, ...], events: dict[str, type[Event]], says: str) -> None:
     with pytest.raises(UpcasterGap, match=says):
-        Upcasters(upcasters, events)
+        Upcasters((*UPCASTERS, *upcasters), events)
 
 
 def test_the_programs_own_catalogue_has_no_gap() -> None:
     Upcasters(UPCASTERS, EVENTS)
+
+
+def test_what_kept_a_booking_before_consultations_did_is_read_as_an_arrival() -> None:
+    mapper = LogMapper(EVENTS, Upcasters(UPCASTERS, EVENTS), None)
+    appointment_id, infusion_id = uuid4(), uuid4()
+    stored = {"occurred_at": "2026-03-09T14:30:15Z", "appointment_id": str(appointment_id),
+              "infusion_id": str(infusion_id)}
+    name, kept = mapper.decode("appointment.kept.v1", json.dumps(stored).encode())
+    assert name == "appointment.kept.v2"
+    assert isinstance(kept, AppointmentKept)
+    assert (kept.appointment_id, kept.infusion_id, kept.consultation_id) == (appointment_id, infusion_id, None)

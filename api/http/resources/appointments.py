@@ -94,7 +94,9 @@ class AppointmentSchema(Schema):
     nurse_id = fields.UUID(required=True, allow_none=True)
     status = fields.String(required=True, metadata={"enum": ["booked", "moved", "cancelled", "no_show", "kept"]})
     confirmed = fields.Boolean(required=True)
-    infusion_id = fields.UUID(required=True, allow_none=True)
+    infusion_id = fields.UUID(required=True, allow_none=True, metadata={"description": "The visit that kept it."})
+    consultation_id = fields.UUID(required=True, allow_none=True, metadata={
+        "description": "The consultation that kept it."})
     overbooked_by = fields.UUID(required=True, allow_none=True, metadata={
         "description": "Who authorised that its slot lies over another booking."})
     overbooked_because = fields.String(required=True, allow_none=True)
@@ -155,7 +157,7 @@ _SHEET = {
     "appointments": [{
         "appointment_id": ex.APPOINTMENT, "patient_id": ex.PATIENT, "room_id": ex.ROOM, "visit_kind": "trial",
         "starts_at": ex.NINE, "ends_at": ex.ELEVEN, "course_id": ex.COURSE, "series_id": None, "prescriber_id": None,
-        "nurse_id": None, "status": "booked", "confirmed": True, "infusion_id": None,
+        "nurse_id": None, "status": "booked", "confirmed": True, "infusion_id": None, "consultation_id": None,
         "overbooked_by": None, "overbooked_because": None,
     }],
     "waiting": [],

@@ -73,7 +73,8 @@ _FREE = {"minutes": 120, "slots": [_OPENING], "third_next_available": _OPENING}
 _BOOKED = {
     "appointment_id": ex.APPOINTMENT, "patient_id": ex.PATIENT, "visit_kind": "series", **_OPENING,
     "course_id": ex.COURSE, "series_id": ex.SERIES, "prescriber_id": None, "nurse_id": None, "status": "booked",
-    "confirmed": False, "infusion_id": None, "overbooked_by": None, "overbooked_because": None,
+    "confirmed": False, "infusion_id": None, "consultation_id": None, "overbooked_by": None,
+    "overbooked_because": None,
 }
 _PLAN = {
     "window_starts": ex.DAY, "window_ends": "2026-03-15", "bookable": False,
