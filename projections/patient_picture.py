@@ -167,7 +167,7 @@ def picture(
         side_effects=_effects(entries), boosters=_boosters(entries, given), adjuncts=_adjuncts(entries),
         courses=_courses(entries, given, pain), papers=tuple(papers(entries, days, timezone, as_of)),
         findings=findings(entries), conditions=conditions(entries), follow_up=figure, asked=asked,
-        alerts=alerts(entries), visits=visits(entries),
+        alerts=alerts(entries), visits=visits(entries, _zones(conn, cut).get),
     )  # fmt: skip
 
 
@@ -178,6 +178,13 @@ def _clinic(conn: Connection, clinic: str, cut: Cut) -> tuple[str, Validity | No
     zones = [row["detail"] for row in rows if row["kind"] == "opened"]
     protocols = [row["detail"] for row in rows if row["kind"] == "protocol"]
     return zones[-1] if zones else "UTC", _VALIDITY.decode(protocols[-1]) if protocols else None
+
+
+def _zones(conn: Connection, cut: Cut) -> dict[UUID, str]:
+    """Every clinic's zone."""
+    c = clinic_facts.c
+    rows = fetch(conn, select(c.clinic, c.detail).where(c.kind == "opened", cut.on(clinic_facts)))
+    return {UUID(row["clinic"]): row["detail"] for row in rows}
 
 
 # --- what the picture draws -----------------------------------------------------------------------

@@ -157,7 +157,7 @@ def test_visits_are_what_became_of_each_booking() -> None:
         "appointment.cancelled.v1", sheet, START + timedelta(hours=2), appointment_id=three, asked_by="patient",
         reason_code="illness",
     )  # fmt: skip
-    told.add("appointment.kept.v1", sheet, START + 5 * DAY, appointment_id=five, infusion_id=uid(1, 6))
+    told.add("appointment.kept.v2", sheet, START + 5 * DAY, appointment_id=five, infusion_id=uid(1, 6))
 
     def seen(as_of: datetime, known_at: int | None = None) -> list[tuple[Any, str, datetime]]:
         return [(visit.appointment, visit.state, visit.starts_at) for visit in drawn(told, as_of, known_at).visits]
@@ -169,3 +169,45 @@ def test_visits_are_what_became_of_each_booking() -> None:
     booked = [(each, "booked", START + number * DAY) for number, each in enumerate((one, two, three, four, five), 1)]
     assert seen(START + 20 * DAY, before) == booked
     assert seen(START) == booked
+
+
+def test_a_consultation_held_keeps_its_booking_of_that_clinics_day() -> None:
+    """Of logs in which no `appointment.kept` came with it: the clinic's day counts (Phoenix: seven hours behind), and
+    neither another kind of visit nor what was cancelled is kept by it. Struck, it never was."""
+    told, room, sheet = Told(), uid(1, 4), uid(1, 8)
+    evening = datetime(2026, 3, 10, 4, 30, tzinfo=UTC)  # the 9th, 21:30 in Phoenix
+    kinds = ("consultation", "consultation", "follow_up", "consultation", "consultation")
+    first, missed, follow_up, cancelled, next_day = ids = [uid(number, 7) for number in range(1, 6)]
+    for number, (appointment, kind) in enumerate(zip(ids, kinds, strict=True)):
+        begin = evening + timedelta(minutes=20 * number) if appointment != next_day else evening + timedelta(hours=4)
+        told.add(
+            "appointment.booked.v1", sheet, START, appointment_id=appointment, patient_id=PATIENT, room_id=room,
+            visit_kind=kind, starts_at=begin, ends_at=begin + timedelta(minutes=15), prescriber_id=uid(1),
+        )  # fmt: skip
+    told.add("appointment.no_show_recorded.v1", sheet, evening + timedelta(hours=1), appointment_id=missed)
+    told.add(
+        "appointment.cancelled.v1", sheet, START + timedelta(hours=2), appointment_id=cancelled, asked_by="patient",
+        reason_code="illness",
+    )  # fmt: skip
+    before = told.history.head()
+    told.add(
+        "course.consultation_held.v1", COURSE, evening - timedelta(hours=3), consultation_id=uid(9), patient_id=PATIENT,
+        prescriber_id=uid(1), condition="crps", examined=True, records_reviewed=True, history_reviewed=True,
+        side_effects_discussed=True, procedure_discussed=True, visits_discussed=True, weight_kg=Decimal(80),
+        decision="proceed", plan="alone",
+    )  # fmt: skip
+
+    def seen(known_at: int | None = None) -> dict[Any, str]:
+        return {visit.appointment: visit.state for visit in drawn(told, evening + 9 * DAY, known_at).visits}
+
+    as_it_was = {
+        first: "booked", missed: "no_show", follow_up: "booked", cancelled: "cancelled", next_day: "booked",
+    }  # fmt: skip
+    assert seen(before) == as_it_was
+    assert seen() == {**as_it_was, first: "kept", missed: "kept"}
+    version = max(record.version for record in told.history.read_stream(COURSE))
+    told.add(
+        "entry.struck.v1", COURSE, evening + DAY, entry=version, entry_name="course.consultation_held.v1",
+        reason_code="duplicate", reason="Twice",
+    )  # fmt: skip
+    assert seen() == as_it_was

@@ -18,10 +18,10 @@ from services.scheduling import ScheduledDay
 
 IN_THE_ROOM = ("booked", "kept", "no_show")
 STATUS = {
-    "booked": "booked", "confirmed": "confirmed", "kept": "arrived", "no_show": "no-show", "moved": "moved",
-    "cancelled": "cancelled",
+    "booked": "booked", "confirmed": "confirmed", "kept": "arrived", "held": "held", "no_show": "no-show",
+    "moved": "moved", "cancelled": "cancelled",
 }
-TONES = {"confirmed": "ok", "kept": "info", "no_show": "alarm"}
+TONES = {"confirmed": "ok", "kept": "info", "held": "info", "no_show": "alarm"}
 
 
 class Booked(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +76,7 @@ class Grid(msgspec.Struct, frozen=True, kw_only=True):
 
 def booked_of(at: Desk, one: day_sheet.Appointment, names: Mapping[str, str], *, overbooked: bool = False) -> Booked:
     """A booking in words."""
-    status = "confirmed" if one.status == "booked" and one.confirmed else one.status
+    status = _status(one)
     day = one.starts_at.astimezone(at.zone).date()
     return Booked(
         appointment_id=str(one.appointment_id), patient_id=str(one.patient_id),
@@ -84,6 +84,13 @@ def booked_of(at: Desk, one: day_sheet.Appointment, names: Mapping[str, str], *,
         time=at.span(one.starts_at, one.ends_at), room=at.room_name(one.room_id), status=STATUS[status],
         tone=TONES.get(status, ""), href=at.to_slot(day, one.appointment_id), overbooked=overbooked,
     )
+
+
+def _status(one: day_sheet.Appointment) -> str:
+    if one.status == "booked" and one.confirmed:
+        return "confirmed"
+    held = one.status == "kept" and one.visit_kind == "consultation" and one.infusion_id is None
+    return "held" if held else one.status
 
 
 def day_grid(at: Desk, day: ScheduledDay, names: Mapping[str, str], *, books: bool) -> Grid:

@@ -14,6 +14,7 @@ from api.http.problems import not_found
 from api.web.address import clinics_seen
 from api.web.page import may, render
 from api.web.schedule.grid import IN_THE_ROOM, booked_of, day_grid
+from api.web.schedule.held import days_as_held
 from api.web.schedule.place import Desk, blueprint, desk, names_of
 from api.web.wording import day as day_in_words
 from api.web.wording import period
@@ -22,7 +23,7 @@ from services.scheduling import ScheduledDay, next_booking, scheduled_days
 
 SAID = {
     "booked": "Booked.", "moved": "Moved.", "cancelled": "Cancelled: the time is free again.",
-    "confirmed": "Confirmed.",
+    "confirmed": "Confirmed.", "arrived": "Arrived: they are on Today's board until their visit ends.",
     "no_show": "Recorded as a no-show.", "series": "The series is booked.", "refilled": "Booked, and off the waitlist.",
     "waits": "On the waitlist.", "left": "Off the waitlist.",
     "offered": "The offer is noted; the time is free until it is booked.", "closed": "The closure is declared.",
@@ -68,7 +69,7 @@ class WeekCell(msgspec.Struct, frozen=True, kw_only=True):
 def day(clinic_id: UUID, local_date: date) -> Response:
     """One day: rooms as columns, quarter hours as rows."""
     at = desk(clinic_id)
-    (found,) = scheduled_days(at.known, clinic_id, local_date, local_date)
+    (found,) = days_as_held(at, scheduled_days(at.known, clinic_id, local_date, local_date))
     at.opened("schedule", count=len(found.appointments))
     names = names_of({one.patient_id for one in found.appointments})
     books = may("web_schedule.make_booking")
@@ -90,7 +91,7 @@ def day(clinic_id: UUID, local_date: date) -> Response:
 def week(clinic_id: UUID, local_date: date) -> Response:
     """One week: rooms and days, with the free time of each at a glance."""
     at, first = desk(clinic_id), monday(local_date)
-    days = scheduled_days(at.known, clinic_id, first, first + timedelta(days=6))
+    days = days_as_held(at, scheduled_days(at.known, clinic_id, first, first + timedelta(days=6)))
     at.opened("schedule", count=sum(len(one.appointments) for one in days))
     names = names_of({one.patient_id for each in days for one in each.appointments})
     lines = [(room, [_week_cell(at, room, each, names) for each in days]) for room in at.rooms]

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from api.http.context import principal, wired
 from api.http.resources.patient_reads import with_merged
+from api.web.address import clinic_name
 from api.web.schedule import choosing
 from api.web.schedule.place import FormSlip, blueprint, desk
 from api.web.schedule.views import show
@@ -29,5 +30,5 @@ def of_patient(clinic_id: UUID) -> AnyResponse:
         return redirect(at.to("day", local_date=at.today), code=303)
     patient_id, name = found
     entries = standing_entries(wired().services.log, with_merged(patient_id), as_of=at.known.now)
-    seen = [one for one in visits(entries) if principal().sees(one.clinic)]
+    seen = [one for one in visits(entries, lambda one: clinic_name(str(one)).timezone) if principal().sees(one.clinic)]
     return show("visits", at, title=name, day=at.today, tables=visit_tables(seen, at.known.now), patient_id=patient_id)
