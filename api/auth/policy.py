@@ -16,7 +16,7 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-25.28"
+VERSION = "2026-11-25.29"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset",
@@ -159,8 +159,9 @@ POLICY: Mapping[str, Permit] = dict([
     *_pages(READS_SCHEDULE, """web_schedule.index web_schedule.day web_schedule.week web_schedule.appointment
             web_schedule.waitlist web_schedule.premises web_schedule.of_patient"""),
     *_pages(MEETS, """web_schedule.find web_schedule.book web_schedule.make_booking web_schedule.confirm
-            web_schedule.cancel web_schedule.no_show web_schedule.move web_schedule.series web_schedule.book_series
-            web_schedule.join_waitlist web_schedule.offer web_schedule.refill web_schedule.leave_waitlist"""),
+            web_schedule.cancel web_schedule.no_show web_schedule.arrive web_schedule.move web_schedule.series
+            web_schedule.book_series web_schedule.join_waitlist web_schedule.offer web_schedule.refill
+            web_schedule.leave_waitlist"""),
     *_pages(MANAGES, """web_schedule.declare_closure web_schedule.lift_closure web_schedule.set_hours
             web_schedule.open_feed web_schedule.close_feed"""),
     *_pages(READS_FIGURES | READS_CHART, "web_rows.show web_events.show"),

@@ -8,7 +8,7 @@ from typing import cast
 from zoneinfo import ZoneInfo
 
 import msgspec
-from flask import Blueprint, Response
+from flask import Blueprint, Response, url_for
 
 from api.http.access import opened
 from api.http.context import wired
@@ -292,10 +292,22 @@ def _expected_row(
 ) -> tuple[Cell, ...]:
     late = cell("late", f"late by {_for(one.starts_us, now)}", tone="attention") if one.late else cell(None, "")
     return (
-        cell(moment(one.starts_us), f"{clock(one.starts_us, clinic.timezone, now)} {_zone(one.starts_us, clinic)}"),
+        cell(
+            moment(one.starts_us), f"{clock(one.starts_us, clinic.timezone, now)} {_zone(one.starts_us, clinic)}",
+            href=_booking(one, clinic),
+        ),
         patient_cell(one.patient, known), cell(one.visit_kind, words(one.visit_kind)), cell(rooms.get(one.room)),
         cell(clinic.name), late,
     )  # fmt: skip
+
+
+def _booking(one: Expected, clinic: ClinicName) -> str | None:
+    """Where it is said that they came."""
+    if not may("web_schedule.appointment"):
+        return None
+    local_date = moment(one.starts_us).astimezone(ZoneInfo(clinic.timezone)).date()
+    return url_for(
+        "web_schedule.appointment", clinic_id=clinic.id, local_date=local_date, appointment_id=one.appointment)
 
 
 def _zone(us: int, clinic: ClinicName) -> str:

@@ -1,9 +1,9 @@
-"""One booking: what it is, and what can be done with it: confirm, move, cancel, record a no-show."""
+"""One booking: what it is, and what can be done with it: confirm, move, cancel, record an arrival or a no-show."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,17 +11,34 @@ from flask import Response, redirect, request
 from msgspec.structs import replace
 from werkzeug.wrappers import Response as AnyResponse
 
+from api.http.idempotency import id_for
 from api.http.problems import not_found
 from api.web.schedule import choosing
 from api.web.schedule.grid import booked_of
-from api.web.schedule.place import Desk, appointment_of, blueprint, desk, full_name, names_of, new_key
+from api.web.schedule.held import as_held
+from api.web.schedule.place import (
+    Desk,
+    FormSlip,
+    appointment_of,
+    blueprint,
+    desk,
+    form_key,
+    full_name,
+    local_moment,
+    names_of,
+    new_key,
+)
 from api.web.schedule.refusals import refused
 from api.web.schedule.views import show
 from api.web.wording import day as day_in_words
 from domain import day_sheet
+from domain.infusion.arrival import ArrivePatient
 from domain.kernel import DomainError
 from domain.vocabulary.reasons import APPOINTMENT_CANCELLED, APPOINTMENT_MOVED, ASKED_BY, OVERBOOKING
 from services.scheduling import Asked
+
+ARRIVES = (*day_sheet.INFUSION_KINDS, "follow_up")
+"""Visits that begin with an arrival."""
 
 ONE = "/<uuid:clinic_id>/<date:local_date>/<uuid:appointment_id>"
 
@@ -55,6 +72,32 @@ def no_show(clinic_id: UUID, local_date: date, appointment_id: UUID) -> AnyRespo
         at.sheet_id(local_date), day_sheet.RecordNoShow, appointment_id=appointment_id))
 
 
+@blueprint.post(f"{ONE}/arrive")
+def arrive(clinic_id: UUID, local_date: date, appointment_id: UUID) -> AnyResponse:
+    """They came: their visit begins, now or at the time given, and is on Today's board."""
+
+    def arrived(at: Desk) -> None:
+        one = at.known.sheet(at.clinic_id, local_date).appointments[appointment_id]
+        at.act(
+            id_for(form_key(), "infusion"), ArrivePatient, when=_came_at(at, local_date),
+            late_reason=request.form.get("late_reason") or None, patient_id=one.patient_id,
+            visit_kind=one.visit_kind, appointment_id=appointment_id, booked_starts_at=one.starts_at,
+        )
+
+    return _done(clinic_id, local_date, appointment_id, "arrived", arrived)
+
+
+def _came_at(at: Desk, local_date: date) -> datetime | None:
+    """By the clinic's clock, on the booking's day unless the form says another; None: now. Raises FormSlip."""
+    clock = request.form.get("came_at", "")
+    if clock:
+        day = request.form.get("came_on") or local_date.isoformat()
+        return local_moment(day, clock, request.form.get("came_fold", ""), at.zone)
+    if local_date != at.today:
+        raise FormSlip("Say at what time they came.", pointer="/came_at")
+    return None
+
+
 @blueprint.post(f"{ONE}/move")
 def move(clinic_id: UUID, local_date: date, appointment_id: UUID) -> AnyResponse:
     """To another time, room or day."""
@@ -78,9 +121,11 @@ def _done(
 ) -> AnyResponse:
     """Acts and goes back to the day; a refusal comes back with the booking's page."""
     at = desk(clinic_id)
-    if appointment_of(at, local_date, appointment_id) is None:
+    one = appointment_of(at, local_date, appointment_id)
+    if one is None:
         raise not_found()
     try:
+        _refuse_if_held(at, one)
         act(at)
     except DomainError as error:
         return _page(at, local_date, appointment_id, refused(at, error), 422)
@@ -88,10 +133,17 @@ def _done(
     return redirect(f"{at.to('day', local_date=day, said=word)}#a-{appointment_id}", code=303)
 
 
+def _refuse_if_held(at: Desk, one: day_sheet.Appointment) -> None:
+    """Raises AppointmentNotLive for the booking of a consultation held before one kept its booking."""
+    if one.status == "booked" and as_held(at, [one])[0].status == "kept":
+        raise day_sheet.AppointmentNotLive(appointment_id=str(one.appointment_id), status="kept")
+
+
 def _page(at: Desk, local_date: date, appointment_id: UUID, problem: str = "", status: int = 200) -> Response:
     one = appointment_of(at, local_date, appointment_id)
     if one is None:
         raise not_found()
+    (one,) = as_held(at, [one])
     at.opened("appointment", count=1, patient_id=one.patient_id)
     names = names_of([one.patient_id])
     live = one.status == "booked"
@@ -117,8 +169,19 @@ def _page(at: Desk, local_date: date, appointment_id: UUID, problem: str = "", s
         prescriber=full_name(one.prescriber_id) if one.prescriber_id else "",
         authorised=full_name(one.overbooked_by) if one.overbooked_by else "",
         because=OVERBOOKING[one.overbooked_because].text if one.overbooked_because else "",
-        began=one.starts_at <= at.known.now,
+        began=one.starts_at <= at.known.now, comes=_may_arrive(at, local_date, one), today=at.today,
+        twice=_has_an_hour_twice(at, local_date),
     )
+
+
+def _may_arrive(at: Desk, local_date: date, one: day_sheet.Appointment) -> bool:
+    """From the booking's day on, also after a no-show; a consultation's arrival is the consultation."""
+    return one.visit_kind in ARRIVES and one.status in day_sheet.MAY_BE_KEPT and local_date <= at.today
+
+
+def _has_an_hour_twice(at: Desk, day: date) -> bool:
+    first, last = (datetime.combine(day, clock, at.zone).utcoffset() for clock in (time.min, time.max))
+    return first is not None and last is not None and first > last
 
 
 def _on(asked: Asked, first: date) -> Asked:

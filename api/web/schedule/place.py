@@ -113,8 +113,13 @@ class Desk:
 
     # --- acting ---
 
-    def act(self, stream_id: UUID, command: type[Command], **fields: Any) -> Receipt:
+    def act(
+        self, stream_id: UUID, command: type[Command], *, when: datetime | None = None, late_reason: str | None = None,
+        **fields: Any,
+    ) -> Receipt:
         """Carries a form out as the API would: same use case, scope and idempotency (its key is a field of the form).
+
+        `when`: the moment it happened; None: now.
 
         Raises the domain's refusals, the 404 for what the caller may not see.
         """
@@ -127,7 +132,8 @@ class Desk:
         asked = Request(
             by=by, clinic_id=self.clinic_id, idempotency=key, command_id=id_for(key, "command"),
         )
-        made = command(by=by, now=self.known.now, at=self.known.now, **{**fields, **new})
+        now = self.known.now
+        made = command(by=by, now=now, at=when or now, late_reason=late_reason, **{**fields, **new})
         return parts.services.handle(stream_id, made, asked)
 
     def sheet_id(self, day: date) -> UUID:
