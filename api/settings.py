@@ -8,6 +8,7 @@ or copied from an example refuses to start.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from dataclasses import dataclass, field
 from email.utils import parseaddr
@@ -27,6 +28,7 @@ EXAMPLE_SECRET = "change-me-to-at-least-32-random-characters"  # noqa: S105  (it
 """What `.env.example` shows. A start in production with this value is refused."""
 
 MINIMUM_SECRET_LENGTH = 32
+_FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -85,6 +87,7 @@ class Settings:
     smtp_user: str | None = None
     smtp_password: str | None = field(default=None, repr=False)
     smtp_timeout_seconds: float = 20.0
+    mail_sender: str | None = None
     mail_from: str = "Your clinic <no-reply@localhost>"
 
     @classmethod
@@ -144,6 +147,7 @@ class Settings:
             smtp_user=env.str("SMTP_USER", "") or None,
             smtp_password=env.str("SMTP_PASSWORD", "") or None,
             smtp_timeout_seconds=env.float("SMTP_TIMEOUT_SECONDS", 20.0),
+            mail_sender=env.str("MAIL_SENDER", "") or None,
             mail_from=env.str("MAIL_FROM", "") or "Your clinic <no-reply@localhost>",
         )
         settings.check()
@@ -177,9 +181,11 @@ class Settings:
             raise InsecureSettings("ANODYNE_SMTP_SECURITY is neither starttls nor tls nor none")
         if any(character in self.mail_from for character in "\r\n") or "@" not in parseaddr(self.mail_from)[1]:
             raise InsecureSettings("ANODYNE_MAIL_FROM is no address such as: Your clinic <no-reply@clinic.example>")
-        if self.smtp_host is None or self.environment != "production":
+        if self.mail_sender is not None and not _FACTORY.fullmatch(self.mail_sender):
+            raise InsecureSettings("ANODYNE_MAIL_SENDER names no factory such as: package.module:factory")
+        if (self.smtp_host is None and self.mail_sender is None) or self.environment != "production":
             return
-        if self.smtp_security == "none" and self.smtp_host not in LOOPBACK:
+        if self.smtp_host is not None and self.smtp_security == "none" and self.smtp_host not in LOOPBACK:
             raise InsecureSettings("ANODYNE_SMTP_SECURITY=none is for a mail server on this machine only")
         if self.public_url is None or not self.public_url.startswith("https://"):
             raise InsecureSettings("ANODYNE_PUBLIC_URL (https://...) must be set where e-mails carry links")

@@ -16,7 +16,7 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-25.29"
+VERSION = "2026-11-25.30"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset",
@@ -149,6 +149,7 @@ POLICY: Mapping[str, Permit] = dict([
             web_account.second_step web_account.confirm_second_step web_account.remove_second_step"""),
     *_pages(ANSWERS | {"auditor"}, "web_alerts.show"),
     *_pages(ANSWERS, "web_alerts.acknowledge"),
+    *_pages(MANAGES, "web_letters.show"),
     *_pages(READS_FIGURES, "web_digest.show web_digest.change"),
     *_pages(READS_FIGURES, "web_clinics.show web_utilization.show web_outcomes.show web_safety.show"),
     *_pages(RUNS_THE_DAY, "web_today.show web_boosters.show"),

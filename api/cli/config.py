@@ -10,6 +10,7 @@ import click
 
 from api.cli.command import settings_of, speaks
 from api.cli.output import Output
+from api.mail.senders import delivery, sender_of
 from api.settings import Settings
 
 __all__ = ["COMMANDS"]
@@ -23,8 +24,21 @@ def config() -> None:
 @config.command()
 @speaks
 def check(output: Output) -> None:
-    """Print the settings in force (secrets only as set or not set); exit 2 if they would not start."""
-    output.result(shown(settings_of()))
+    """Print the settings in force (secrets only as set or not set) and what to think of; exit 2 if they would not
+    start."""
+    settings = settings_of()
+    sender_of(settings, output.note)
+    found = warnings(settings)
+    output.result({**shown(settings), "warnings": found} if output.as_json else shown(settings))
+    for one in found:
+        output.note(f"warning: {one}")
+
+
+def warnings(settings: Settings) -> list[str]:
+    """What starts, and is probably not meant."""
+    if delivery(settings) == "nowhere":
+        return ["neither ANODYNE_SMTP_HOST nor ANODYNE_MAIL_SENDER is set: letters wait, nobody is told of alerts"]
+    return []
 
 
 def shown(settings: Settings) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import click
 
 from api.cli.command import settings_of, speaks
 from api.cli.output import Failed, Output
+from api.mail.senders import sender_of
 
 __all__ = ["COMMANDS"]
 
@@ -48,6 +49,7 @@ def serve(
     if workers is not None:
         environment["ANODYNE_WORKERS"] = str(workers)
     _refuse_taken(host, port)
+    sender_of(settings, output.note)
     if embedded:
         from api.bootstrap import migrate
 

@@ -13,6 +13,7 @@ from api.bootstrap import schema_is_current
 from api.http import metrics as counters
 from api.http.context import Wired, wired
 from api.http.problems import Problem
+from api.mail.senders import delivery
 from projections.engine.status import ProjectionStatus
 
 blueprint = Blueprint("health", __name__)
@@ -28,7 +29,10 @@ def live() -> Response:
 
 @blueprint.get("/healthz/ready")
 def ready() -> Response:
-    """Log and views reachable, schema current, projections near enough; 503 with what is wrong otherwise."""
+    """Log and views reachable, schema current, projections near enough; 503 with what is wrong otherwise.
+
+    `mail` says where letters go (sent, folder, nowhere); it makes nobody unready.
+    """
     parts = wired()
     checks: dict[str, Any] = {}
     try:
@@ -49,6 +53,7 @@ def ready() -> Response:
     except Exception as error:
         _log.warning("not ready", check="views", error=type(error).__name__)
         checks["views"] = "unreachable"
+    checks["mail"] = delivery(parts.settings)
     is_ready = checks["log"] == "ok" and checks["views"] == "ok"
     return _answer({"status": "ready" if is_ready else "not ready", **checks}, 200 if is_ready else 503)
 

@@ -18,7 +18,7 @@ from api.bootstrap import Services
 from api.home.answering import Answering
 from api.home.links import LinkStore, Tokens
 from api.mail.addresses import email_of
-from api.mail.outbox import Entry
+from api.mail.outbox import NO_ADDRESS, Entry
 from api.settings import Settings
 from domain import clinic, diary
 from domain.patient import patient
@@ -79,7 +79,7 @@ class Letters:
             raise Later(until, (until - now).total_seconds())
         address = email_of(self.services, whose)
         if address is None:
-            raise Drop("no address")
+            raise Drop(NO_ADDRESS)
         token = Tokens(self.settings.secret(), "home").of(link.link_id)
         ends = link.expires_at.astimezone(zone)
         return self.letter(entry, address, "A question from your clinic", FOLLOW_UP.format(
@@ -97,7 +97,7 @@ class Letters:
             raise Drop("acknowledged")
         address = email_of(self.services, entry.message.recipient)
         if address is None:
-            raise Drop("no address")
+            raise Drop(NO_ADDRESS)
         here: clinic.State = self.services.handling.recent(clinic, UUID(about["clinic_id"])).state
         raised = alert.raised_at.astimezone(ZoneInfo(here.timezone))
         following = EVERYBODY if about["everybody"] else NEXT.format(minutes=here.on_call.escalate_after_minutes)

@@ -38,7 +38,8 @@ class PostOffice:
         self._services = services
         chosen = sender or sender_of(services.settings, _say)
         if chosen is None:
-            _log.warning("mail.no_sender", error="ANODYNE_SMTP_HOST is not set: letters wait in the outbox")
+            _log.warning("mail.no_sender", error="neither ANODYNE_SMTP_HOST nor ANODYNE_MAIL_SENDER is set: letters "
+                                                 "wait in the outbox, nobody is told of alerts")
             self._postmen: list[Postman] = []
             return
         outbox, letters = Outbox(read_side.database.reads), letters_of(services, read_side)

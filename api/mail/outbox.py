@@ -11,18 +11,18 @@ import random
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.home.links import to_moment
 from api.mail.tables import OUTBOX
 from projections.engine.database import writing
 
-__all__ = ["Entry", "Message", "Outbox", "put"]
+__all__ = ["NO_ADDRESS", "Entry", "Message", "Outbox", "put"]
 
 LEASE_S = 120.0
 """Longer than a sender may take (its timeouts are 20 s)."""
@@ -34,6 +34,10 @@ USUAL_ATTEMPTS = 12
 FIRST_PAUSE_S = {"alert": 5.0}
 LONGEST_PAUSE_S = {"alert": 60.0}
 USUAL_FIRST_S, USUAL_LONGEST_S = 60.0, 6 * 3600.0
+
+
+NO_ADDRESS = "no address"
+"""Why a letter was dropped whose recipient has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +159,17 @@ class Outbox:
                 some = select(OUTBOX).where(OUTBOX.c.message_id.in_(ordered[start : start + 500]))
                 found += [_entry(dict(row)) for row in sql.execute(some).mappings()]
         return {one.message.message_id: one for one in found}
+
+    def undelivered(self, within: timedelta, limit: int = 500) -> Sequence[Entry]:
+        """Letters put in `within` so long that reached nobody: given up, or an alert's that had no address."""
+        nowhere = and_(OUTBOX.c.status == "dropped", OUTBOX.c.kind == "alert", OUTBOX.c.trouble == NO_ADDRESS)
+        since = now_us() - round(within.total_seconds() * 1e6)
+        wanted = (
+            select(OUTBOX).where(or_(OUTBOX.c.status == "dead", nowhere), OUTBOX.c.created_us >= since)
+            .order_by(OUTBOX.c.created_us.desc(), OUTBOX.c.message_id).limit(limit)
+        )
+        with self._engine.connect() as sql:
+            return [_entry(dict(row)) for row in sql.execute(wanted).mappings()]
 
     def again(self, message_id: UUID) -> bool:
         """Sends a message (again), under its own Message-ID; False when there is none."""

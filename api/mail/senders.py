@@ -1,7 +1,11 @@
-"""Who carries letters: SMTP, or (the embedded default) a folder of `.eml` files. Others implement `Sender`."""
+"""Who carries letters: SMTP, (the embedded default) a folder of `.eml` files, or what ANODYNE_MAIL_SENDER names.
+
+The setting is `package.module:factory`; the factory is called with the `Settings` and gives a `Sender`.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
 import smtplib
 import ssl
@@ -10,11 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, cast
 
-from api.settings import Settings
+from api.settings import InsecureSettings, Settings
 
-__all__ = ["FolderSender", "NotSent", "Refused", "Sender", "SmtpSender", "sender_of"]
+__all__ = ["FolderSender", "NotSent", "Refused", "Sender", "SmtpSender", "delivery", "sender_of"]
 
 
 class NotSent(Exception):
@@ -97,9 +101,32 @@ class FolderSender:
 
 
 def sender_of(settings: Settings, note: Callable[[str], None]) -> Sender | None:
-    """SMTP where a server is named; embedded without one a folder in the home; in production without one nobody."""
+    """The one that is named, else SMTP where a server is; else embedded a folder in the home, in production nobody.
+
+    Raises `InsecureSettings` when what is named cannot be had.
+    """
+    if settings.mail_sender is not None:
+        return _named(settings.mail_sender, settings)
     if settings.smtp_host:
         return SmtpSender(
             host=settings.smtp_host, port=settings.smtp_port, security=settings.smtp_security,
             user=settings.smtp_user, password=settings.smtp_password, timeout_s=settings.smtp_timeout_seconds)
     return FolderSender(settings.home / "mail", note) if settings.environment == "embedded" else None
+
+
+def _named(name: str, settings: Settings) -> Sender:
+    module, _, factory = name.partition(":")
+    try:
+        made = getattr(importlib.import_module(module), factory)(settings)
+    except Exception as error:
+        raise InsecureSettings(f"ANODYNE_MAIL_SENDER={name}: {type(error).__name__}: {error}") from error
+    if not callable(getattr(made, "send", None)):
+        raise InsecureSettings(f"ANODYNE_MAIL_SENDER={name} gives a {type(made).__name__}, which has no send(letter)")
+    return cast(Sender, made)
+
+
+def delivery(settings: Settings) -> Literal["sent", "folder", "nowhere"]:
+    """Where letters go with these settings."""
+    if settings.mail_sender is not None or settings.smtp_host is not None:
+        return "sent"
+    return "folder" if settings.environment == "embedded" else "nowhere"

@@ -16,6 +16,7 @@ from api.http.context import principal, wired
 from api.http.resources.alerts import Alert, waiting
 from api.http.scope import see_patient
 from api.web.address import clinic_name
+from api.web.letters import mail_trouble, undelivered
 from api.web.names import names, patient_cell
 from api.web.page import may, render
 from api.web.told import told_of
@@ -61,7 +62,8 @@ def _page(slip: Slip | None = None) -> Response:
         lede="What patients said from home that asks for somebody at once. It stays here until somebody acknowledges.",
         alerts=[_shown(one, now, known) for one in alerts], actions=list(HOME_ALERT_ACTIONS.values()),
         can_acknowledge=may("web_alerts.acknowledge"), done=request.args.get("done") == "1", slip=slip,
-        renewed=RENEWED_SECONDS, now=now,
+        renewed=RENEWED_SECONDS, mail_trouble=mail_trouble(),
+        undelivered=len(undelivered()) if may("web_letters.show") else 0,
     )
 
 

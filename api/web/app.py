@@ -24,6 +24,7 @@ from api.web import (
     home,
     home_links,
     identity_provider,
+    letters,
     outcomes,
     patient,
     preferences,
@@ -45,7 +46,7 @@ PAGES: tuple[Blueprint, ...] = (
     assets.blueprint, preferences.blueprint, signing_in.blueprint, signing_in_oidc.blueprint,
     account.blueprint,
     home.blueprint, clinics.blueprint, utilization.blueprint, outcomes.blueprint, safety.blueprint,
-    glossary.blueprint, rows.blueprint, events.blueprint, alerts.blueprint, digest.blueprint,
+    glossary.blueprint, rows.blueprint, events.blueprint, alerts.blueprint, letters.blueprint, digest.blueprint,
     today.blueprint, schedule.blueprint, boosters.blueprint, patient.blueprint, funnel.blueprint,
     home_links.blueprint,
 )  # fmt: skip

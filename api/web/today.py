@@ -15,6 +15,7 @@ from api.http.context import wired
 from api.reports import ask, position_of
 from api.web.address import ClinicName, View, link, view
 from api.web.figures import Shown, shown
+from api.web.letters import mail_trouble
 from api.web.names import names, patient_cell
 from api.web.page import may, render
 from api.web.tables import Cell, Column, Table, cell, event_cell
@@ -90,7 +91,8 @@ def show() -> Response:
     boards = [_board(asked.clinic(clinic), one, known, _us(asked)) for clinic, one in report.by_clinic.items()]
     figures = _figures(report.together, asked)
     return render(
-        "today.html", title="Today", active="web_today.show", view=asked, moment_only=True,
+        "today.html", title="Today", mail_trouble=mail_trouble(),
+        active="web_today.show", view=asked, moment_only=True,
         lede="Who is in the house, what is overdue, who is expected, and what was left open.",
         boards=sorted(boards, key=lambda one: one.clinic.name), figures=list(figures.values()), together=figures,
         urgent=_urgent(report), steps=_steps(asked), live=not asked.seen_as_of and asked.known_at is None,

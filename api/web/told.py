@@ -10,7 +10,8 @@ import msgspec
 from api.http.context import wired
 from api.http.resources.alerts import Alert
 from api.mail.boxes import alert_letter
-from api.mail.outbox import Entry, Outbox
+from api.mail.outbox import NO_ADDRESS, Entry, Outbox
+from api.mail.senders import delivery
 from api.web.schedule.place import full_name
 from api.web.wording import moment
 from domain import clinic
@@ -59,22 +60,24 @@ def _home_clinic(alert: Alert) -> clinic.State:
 
 
 def _person(staff_id: UUID, letter: Entry | None) -> Person:
-    text, tone = letter_in_words(letter)
+    text, tone = letter_in_words(letter, delivery(wired().settings))
     return Person(full_name(staff_id), text, tone)
 
 
-def letter_in_words(letter: Entry | None) -> tuple[str, str]:
-    """What became of a letter, and how bad that is."""
+def letter_in_words(letter: Entry | None, goes: str) -> tuple[str, str]:
+    """What became of a letter, and how bad that is; `goes`: where letters go (`senders.delivery`)."""
     if letter is None:
         return "letter not written yet", ""
     why = f" ({letter.trouble})" if letter.trouble else ""
     match letter.status:
         case "sent":
-            return "letter sent", ""
+            return "letter sent" if goes == "sent" else "letter put into the mail folder", ""
         case "dead":
             return f"letter could not be delivered{why}", "alarm"
         case "dropped":
-            return ("no e-mail address on record", "alarm") if letter.trouble == "no address" else ("not sent", "")
+            return ("no e-mail address on record", "alarm") if letter.trouble == NO_ADDRESS else ("not sent", "")
+    if goes == "nowhere":
+        return "letter waits: none is sent from here", "alarm"
     return (f"letter not sent yet{why}", "attention") if letter.trouble else ("letter on its way", "")
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+import structlog
 from msgspec.structs import replace
 
 from domain import clinic, diary
@@ -31,7 +32,10 @@ AGAIN = timedelta(hours=1)
 """Once everybody has been told, they are told again this often."""
 
 MOST_STEPS = 60
+"""After that (two days and more) nobody is told any more; the page of alerts says so, and keeps the alert."""
 TRY_AGAIN = timedelta(minutes=1)
+
+_log = structlog.get_logger("anodyne.processes")
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,11 @@ class Escalations:
             return None
         here: clinic.State = self.handling.current(clinic, whose.home_clinic_id).state
         due_at = next_step_at(here, alert)
-        if len(alert.told) >= MOST_STEPS or now < due_at:
-            return None if len(alert.told) >= MOST_STEPS else due_at
+        if len(alert.told) >= MOST_STEPS:
+            _log.error("alerts.given_up", alert_id=str(alert.alert_id), steps=len(alert.told))
+            return None
+        if now < due_at:
+            return due_at
         told, everybody = whom(here, alert.told)
         step = len(alert.told) + 1
         command = EscalateHomeAlert(

@@ -95,6 +95,17 @@ def test_settings_that_would_not_start_exit_with_2_and_say_which(run: Run) -> No
     assert json.loads(refused(wrong, 2))["error"]["code"] == "settings"
 
 
+def test_config_check_warns_of_what_starts_and_tells_nobody(run: Run) -> None:
+    """In production without a way for letters; and a carrier that cannot be had does not start."""
+    production = {"ANODYNE_ENVIRONMENT": "production", "ANODYNE_SECRET": "s" * 40,
+                  "ANODYNE_DATABASE_URL": "postgresql://db/x", "ANODYNE_ALLOW_SIMULATION": "false"}
+    (warning,) = json.loads(done(run("config", "check", "--json", **production)))["warnings"]
+    assert "nobody is told of alerts" in warning
+    assert json.loads(done(run("config", "check", "--json")))["warnings"] == []
+    assert "ANODYNE_MAIL_SENDER=nowhere.at_all:x" in refused(
+        run("config", "check", ANODYNE_MAIL_SENDER="nowhere.at_all:x"), 2)
+
+
 def test_config_check_never_shows_a_secret(run: Run) -> None:
     shown = done(run("config", "check", ANODYNE_SECRET="s" * 40, ANODYNE_KEYS_URL="postgresql://u:hush@h:5432/k"))
     assert "s" * 40 not in shown

@@ -177,7 +177,7 @@ def test_the_page_names_who_was_told_what_became_of_it_and_who_is_next(lived: Wo
     escalate(lived, alert_id, 2, nurse, second, everybody=True)
     _letter(lived, second, "sent", None)
     said = section(lived.browser("manager").get("/alerts").text, alert_id)
-    assert f"{_name(lived, second)}: letter sent" in said
+    assert f"{_name(lived, second)}: letter put into the mail folder" in said
     assert "No letter about it" not in said
     assert "Next: everybody here who answers alerts again," in said
     _on_call(lived)
