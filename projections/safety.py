@@ -8,9 +8,12 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection
 
+from projections.columns import store
 from projections.columns.asked import asked
+from projections.columns.open_episodes import OpenEpisode, open_episodes
 from projections.columns.safety import SafetyFacts
 from projections.columns.safety_figures import SafetyFigures
+from projections.facts.reading import Cut
 from projections.metrics.calendar import Period
 from projections.metrics.definitions import SAFETY, Definition
 from projections.metrics.figures import FactIds, Figure
@@ -37,6 +40,13 @@ class SafetyReport(msgspec.Struct, frozen=True, kw_only=True):
     control_chart: tuple[ControlPoint, ...]
     board: Board
     definitions: tuple[Definition, ...] = SAFETY
+
+
+def open_now(
+    conn: Connection, clinics: Collection[str], *, as_of: datetime, known_at: int | None = None
+) -> list[OpenEpisode]:
+    """Side effects told at these clinics that are not over or wait for a physician's signature, whenever they began."""
+    return open_episodes(store.facts(conn), clinics, Cut.at(as_of, known_at))
 
 
 def report(

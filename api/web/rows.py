@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import overload
 from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
@@ -20,7 +19,7 @@ from api.reports import DASHBOARDS, ask, figure_at
 from api.web.address import clinic_name, link, parameters, view
 from api.web.figures import Shown, shown
 from api.web.page import may, render
-from api.web.tables import Cell, Column, Table, cell
+from api.web.tables import Cell, Column, InChunks, Table, cell
 from api.web.wording import UNIT_WORDS, day, number, quantity, when, words
 from domain.catalogue import EVENTS
 from projections.facts.reading import CHUNK
@@ -114,27 +113,6 @@ def _check(dashboard: str) -> None:
         raise Problem(403, "not-permitted", f"The role {who.role} may not open this dashboard.")
 
 
-class _InChunks(Sequence[tuple[Cell, ...]]):
-    """A row of cells for each fact, read from the log so many at a time while they are written."""
-
-    def __init__(self, facts: Sequence[str], make: Callable[[Sequence[str]], list[tuple[Cell, ...]]]) -> None:
-        self._facts, self._make = facts, make
-
-    def __len__(self) -> int:
-        return len(self._facts)
-
-    @overload
-    def __getitem__(self, index: int) -> tuple[Cell, ...]: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[tuple[Cell, ...], ...]: ...
-    def __getitem__(self, index: int | slice) -> tuple[Cell, ...] | tuple[tuple[Cell, ...], ...]:
-        return tuple(self)[index]
-
-    def __iter__(self) -> Iterator[tuple[Cell, ...]]:
-        for start in range(0, len(self._facts), CHUNK):
-            yield from self._make(self._facts[start : start + CHUNK])
-
-
 def _table(facts: Sequence[str], behind: Behind, one: Shown, which: str) -> Table:
     left_out = which.startswith("left-out.")
     columns = [Column("at", "When", basis=("which moment",))]
@@ -153,7 +131,7 @@ def _table(facts: Sequence[str], behind: Behind, one: Shown, which: str) -> Tabl
     return Table(
         name="rows", title="Facts" if not left_out else f"Left out: {words(which.removeprefix('left-out.'))}",
         columns=tuple(columns), empty="No fact stands behind this figure in this period.",
-        rows=_InChunks(facts, lambda some: [
+        rows=InChunks(facts, CHUNK, lambda some: [
             _row(found, keys, behind.unit) for found in behind.read(some, left_out=left_out)
         ]),
     )  # fmt: skip

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, cast
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from api.http.access import opened
 from api.http.context import wired
@@ -14,14 +14,18 @@ from api.web.address import Rows, View, view
 from api.web.charts import safety as charts
 from api.web.figures import Shown, shown
 from api.web.page import render
-from api.web.tables import Cell, Column, Table, cell, figure_cell, figure_table, rate_column, row_of
+from api.web.rows import patient_href
+from api.web.tables import Cell, Column, InChunks, Table, cell, figure_cell, figure_table, rate_column, row_of
 from api.web.terms import reason, side_effect, sign
-from api.web.wording import when, words
+from api.web.wording import count, when, words
 from domain.kernel import Recorded
+from projections.columns.open_episodes import OpenEpisode
+from projections.facts.encoding import moment
+from projections.facts.reading import CHUNK
 from projections.metrics.definitions import current
 from projections.metrics.figures import Figure
 from projections.room_board import BoardReport
-from projections.safety import SafetyReport
+from projections.safety import SafetyReport, open_now
 from services.log.lookup import records_at
 
 blueprint = Blueprint("web_safety", __name__)
@@ -31,8 +35,14 @@ TITLES = {"any_side_effect": "Infusions with any side effect"}
 ENDINGS = ("stopped_early", "transferred", "left_against_advice", "died")
 ENDING_TITLES = {"stopped_early": "Stopped early", "transferred": "Transferred to hospital",
                  "left_against_advice": "Left against advice", "died": "Died in care"}  # fmt: skip
-LISTED = 200
-"""Entries of the work list on one page: older ones are in the rows."""
+LISTED = 50
+"""Entries of a list on the page; its CSV has all."""
+GRAVE = 3
+"""From this grade on a side effect that goes on is marked."""
+LIST_COLUMNS = (
+    Column("what", "What", basis=("which",)), Column("since", "Since"), Column("for", "For, days", numeric=True),
+    Column("clinic", "Clinic"), Column("patient", "Patient"), Column("entry", "Entry", numeric=True),
+)
 
 
 @blueprint.get("/safety")
@@ -51,7 +61,11 @@ def show() -> Response:
     pictures = [charts.kinds(report.by_kind, rows, side_effect), charts.control_rate(report.control_chart),
                 charts.control_share(report.control_chart)]
     every = [*single.values(), *endings.values(), waiting]
-    tables = [figure_table("figures", "All figures of this page", every), _work(report, asked),
+    work, breaches = _waiting(report, asked), _breaches(report)
+    if listed := sum(len(one) if "format" in request.args else min(len(one), LISTED) for one in (work, breaches)):
+        opened("dashboard.safety.work_list", count=listed)
+    tables = [figure_table("figures", "All figures of this page", every), _work(work, asked),
+              _breached(breaches, asked), charts.onset_table(report.by_kind, rows, side_effect),
               _board("near-misses", "Refused by a rule, or overridden", report, rows, ("refusals", "overrides")),
               _board("breaches", "Alerts and breached rules", report, rows, ("alerts", "breaches")),
               _early(report.endings, rows), _symptoms(report, rows)]
@@ -60,48 +74,91 @@ def show() -> Response:
         lede="What harm came of it, what nearly did, and what is still to be worked through.",
         tables=[*tables, *(one.table for one in pictures)], charts={one.name: one for one in pictures},
         single=single, endings=endings, waiting=waiting, infusions=report.infusions,
-        unattributed=len(report.unattributed),
+        unattributed=len(report.unattributed), listed=LISTED,
     )
 
 
-def _work(report: SafetyReport, asked: View) -> Table:
-    """What somebody must still do: alerts open and orders not countersigned by now, whenever they began; rules found
-    breached in the period."""
-    now = cast(BoardReport, ask("operations", asked.question))
+class Waiting(NamedTuple):
+    """Something on the work list: the entry that it began with, and since when where that is not its own time."""
+
+    what: str
+    tone: str
+    fact: str
+    since_us: int | None = None
+    note: str = ""
+
+
+def _waiting(report: SafetyReport, asked: View) -> list[Waiting]:
+    """What somebody must still do, by now, whenever it began: alerts, signatures, side effects that are not over."""
+    now, question = cast(BoardReport, ask("operations", asked.question)), asked.question
+    with wired().read_side.database.reads.connect() as connection:
+        episodes = open_now(connection, question.clinics, as_of=question.as_of, known_at=question.known_at)
     orders = [one.fact for house in now.by_clinic.values() for one in house.loose_ends
               if one.what == "order" and one.overdue]
     alerts = {position_of(fact): fact for fact in (*report.board.alerts_open, *now.together.alerts_open.rows)}
     overdue = {position_of(fact): fact for fact in (*report.board.verbal_orders_overdue, *orders)}
-    waiting = [("alert not acknowledged", "alarm", alerts[position]) for position in sorted(alerts)]
-    waiting += [("order not countersigned in time", "attention", overdue[position]) for position in sorted(overdue)]
-    waiting += [
-        (f"breached: {words(rule)}", "attention", fact)
-        for rule, figure in report.board.breaches.items() for fact in figure.rows
+    return [
+        *(Waiting("alert not acknowledged", "alarm", alerts[position]) for position in sorted(alerts)),
+        *(Waiting("serious, not signed off", "alarm", one.fact, one.since_us, _episode(one))
+          for one in episodes if one.unsigned),
+        *(Waiting("order not countersigned in time", "attention", overdue[position]) for position in sorted(overdue)),
+        *(Waiting("side effect not over", "attention" if one.grade >= GRAVE else "", one.fact, one.since_us,
+                  _episode(one)) for one in episodes if not one.resolved and not one.unsigned),
     ]  # fmt: skip
-    listed = waiting[:LISTED]
-    behind = records_at(wired().services.log, [position_of(fact) for _, _, fact in listed])
-    if behind:
-        opened("dashboard.safety.work_list", count=len(behind))
+
+
+def _episode(one: OpenEpisode) -> str:
+    return f"{side_effect(one.kind)}, grade {one.grade}" + (", from home" if one.from_home else "")
+
+
+def _work(waiting: Sequence[Waiting], asked: View) -> Table:
     return Table(
-        name="work", title="To work through",
-        columns=(Column("what", "What", sorts=False), Column("when", "When", sorts=False),
-                 Column("clinic", "Clinic", sorts=False), Column("entry", "Entry", sorts=False)),
-        rows=tuple(
-            _work_row(what, tone, behind[position_of(fact)], asked)
-            for what, tone, fact in listed if position_of(fact) in behind
-        ),
-        note="Alerts and orders that are open now, whenever they began; breaches of the period."
-             + (f" The first {LISTED} of {len(waiting)}." if len(waiting) > LISTED else ""),
-        empty="Nothing is waiting: every alert is acknowledged, every order countersigned, no rule found breached.",
+        name="work", title="To work through", columns=LIST_COLUMNS, rows=_listed(waiting, asked),
+        note="Open by now, whenever it began.",
+        empty="Nothing is waiting: every alert is acknowledged, every order countersigned, every serious side effect "
+              "signed off, and none goes on.",
     )  # fmt: skip
 
 
-def _work_row(what: str, tone: str, record: Recorded, asked: View) -> tuple[Cell, ...]:
+def _breached(breaches: Sequence[Waiting], asked: View) -> Table:
+    return Table(
+        name="breached", title="Rules found breached", columns=LIST_COLUMNS, rows=_listed(breaches, asked),
+        note="Of the period, the newest first. A breach stays on record: nothing closes it, so it is not work to do.",
+        empty="No rule was found breached in this period.",
+    )
+
+
+def _breaches(report: SafetyReport) -> list[Waiting]:
+    found = [
+        Waiting(f"breached: {words(rule)}", "attention", fact)
+        for rule, figure in report.board.breaches.items() for fact in figure.rows
+    ]  # fmt: skip
+    return sorted(found, key=lambda one: position_of(one.fact), reverse=True)
+
+
+def _listed(some: Sequence[Waiting], asked: View) -> Sequence[tuple[Cell, ...]]:
+    """Rows whose entries are read when they are written, so many at a time: all of them in the CSV."""
+
+    def rows(part: Sequence[Waiting]) -> list[tuple[Cell, ...]]:
+        positions = [position_of(one.fact) for one in part]
+        behind = records_at(wired().services.log, positions)
+        return [
+            _listed_row(one, behind[at], asked) for one, at in zip(part, positions, strict=True) if at in behind
+        ]
+
+    return InChunks(some, CHUNK, rows)
+
+
+def _listed_row(one: Waiting, record: Recorded, asked: View) -> tuple[Cell, ...]:
     place = asked.clinic(str(record.clinic_id)) if record.clinic_id is not None else None
-    zone = place.timezone if place is not None else "UTC"
+    since = record.occurred_at if one.since_us is None else moment(one.since_us)
+    days = (asked.question.as_of - since).days
+    patient = record.subject
     return row_of(
-        cell(what, tone=tone), cell(record.occurred_at, when(record.occurred_at, zone)),
-        place.name if place is not None else None,
+        cell(one.what, tone=one.tone, note=one.note, basis=(one.note or None,)),
+        cell(since, when(since, place.timezone if place is not None else "UTC")),
+        cell(days, count(days, "day") if days else "today"), place.name if place is not None else None,
+        cell(None) if patient is None else cell(str(patient), str(patient)[:8], href=patient_href(patient)),
         cell(record.position, words(record.name.rpartition(".")[0].replace(".", ": ")),
              href=f"/events/{record.position}"),
     )  # fmt: skip

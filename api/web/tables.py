@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Generic, TypeVar, overload
 
 import msgspec
 from flask import Response, current_app
@@ -18,10 +19,12 @@ from projections.metrics.definitions import Definition
 from projections.metrics.figures import Figure, Spread
 
 __all__ = [
-    "Cell", "Column", "Table", "basis_of", "cell", "csv_response", "event_cell", "figure_cell", "figure_table",
-    "rate_column", "reason_cells", "reason_columns", "reasons_of", "row_of", "sorted_by", "spread_column",
+    "Cell", "Column", "InChunks", "Table", "basis_of", "cell", "csv_response", "event_cell", "figure_cell",
+    "figure_table", "rate_column", "reason_cells", "reason_columns", "reasons_of", "row_of", "sorted_by",
+    "spread_column",
 ]  # fmt: skip
 
+T = TypeVar("T")
 Value = str | int | float | Decimal | bool | date | datetime | None
 
 Tone = str
@@ -82,6 +85,31 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     def seen(self, row: tuple[Cell, ...]) -> list[tuple[Column, Cell]]:
         """The cells that people see, each with its column."""
         return [pair for pair in zip(self.columns, row, strict=True) if pair[0].on_page]
+
+
+class InChunks(Sequence[tuple[Cell, ...]], Generic[T]):
+    """Rows of cells for some things, made so many things at a time, and only when they are written."""
+
+    def __init__(
+        self, things: Sequence[T], size: int, make: Callable[[Sequence[T]], Sequence[tuple[Cell, ...]]]
+    ) -> None:
+        self._things, self._size, self._make = things, size, make
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[Cell, ...]: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[tuple[Cell, ...], ...]: ...
+    def __getitem__(self, index: int | slice) -> tuple[Cell, ...] | tuple[tuple[Cell, ...], ...]:
+        if isinstance(index, int):
+            return self._make([self._things[index]])[0]
+        return tuple(InChunks(self._things[index], self._size, self._make))
+
+    def __iter__(self) -> Iterator[tuple[Cell, ...]]:
+        for start in range(0, len(self._things), self._size):
+            yield from self._make(self._things[start : start + self._size])
 
 
 def cell(

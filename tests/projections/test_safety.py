@@ -127,6 +127,37 @@ def test_an_open_episode_over_28_days_is_on_the_list() -> None:
     assert report_of(told).open_over_28_days.value == 1
 
 
+def open_at(told: Told, as_of: datetime) -> list[tuple[str, int, bool, bool]]:
+    """What is to be seen to at a moment: kind, highest grade, whether a signature is missing, whether it is over."""
+    with facts_of(told.history) as conn:
+        found = safety.open_now(conn, [str(CLINIC)], as_of=as_of)
+    return [(one.kind, one.grade, one.unsigned, one.resolved) for one in found]
+
+
+def test_a_side_effect_is_seen_to_once_it_is_over_and_if_serious_signed_off() -> None:
+    """Given one that became serious: it waits for a signature and for its end, each by itself; called serious anew it
+    waits again. One from home waits until its end is known."""
+    told, minutes = Told(), timedelta(minutes=1)
+    visit, effect = told.infused(), uid(5, 9)
+    told.add("infusion.side_effect_reported.v1", visit, START, side_effect_id=effect, kind="nausea", grade=1,
+             serious=False, onset_at=START)  # fmt: skip
+    for at, grade, serious in ((10, 3, True), (40, 2, False), (50, 3, True)):
+        told.add("infusion.side_effect_regraded.v1", visit, START + at * minutes, side_effect_id=effect, grade=grade,
+                 serious=serious)  # fmt: skip
+    for at in (20, 60):
+        told.add("infusion.side_effect_signed_off.v1", visit, START + at * minutes, side_effect_id=effect,
+                 prescriber_id=uid(1))  # fmt: skip
+    told.add("infusion.side_effect_resolved.v1", visit, START + 30 * minutes, side_effect_id=effect)
+    from_home(told, STOP + DAY, 1)
+    from_home(told, STOP + DAY, 2, ended_at=STOP + 2 * DAY)
+    seen = {at: open_at(told, START + at * minutes) for at in (5, 15, 25, 35, 55, 65)}
+    assert seen == {
+        5: [("nausea", 1, False, False)], 15: [("nausea", 3, True, False)], 25: [("nausea", 3, False, False)],
+        35: [], 55: [("nausea", 3, True, True)], 65: [],
+    }  # fmt: skip
+    assert open_at(told, AS_OF) == [("nightmares", 2, False, False)]
+
+
 def test_stops_transfers_and_deaths_are_shares_of_the_infusions_given() -> None:
     """Each by reason, with the infusions given below the line."""
     told = Told()

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
+from types import SimpleNamespace
 
 import pytest
 
+from api.web.safety import _breaches as listed_breaches
+from projections.metrics.figures import amount
 from tests.api.story import NEVER_CARES
 from tests.api.world import PERIOD, World
 from tests.web.test_alerts_and_digest import raise_alert
@@ -68,16 +71,45 @@ def test_every_rows_link_of_the_page_opens(lived: World) -> None:
 
 
 def test_safety_lists_what_waits_with_its_entry(lived: World) -> None:
-    """Given open alerts, breaches and orders overdue, each stands in the work list with a way to its entry."""
+    """Given open alerts, orders overdue and side effects that go on, each stands in the work list."""
     raise_alert(lived)
     board = lived.get(f"/v1/dashboards/safety?{PERIOD}", "manager", "A").get_json()["figures"]["board"]
     waiting = len(board["alerts_open"]) + len(board["verbal_orders_overdue"])
-    waiting += sum(figure["n"] for figure in board["breaches"].values())
     rows = table(lived, "safety", "work")
-    assert len(rows) == waiting > 0
+    ours = ("alert not acknowledged", "order not countersigned in time")
+    assert sum(row["What"] in ours for row in rows) == waiting > 0
     kinds = table(lived, "safety", "kinds")
     by_kind = lived.get(f"/v1/dashboards/safety?{PERIOD}", "manager", "A").get_json()["figures"]["by_kind"]
     assert len(kinds) == len(by_kind) > 0
+
+
+def test_breaches_are_a_record_with_the_newest_first() -> None:
+    """Given breaches of two rules, they stand in one list by time, whatever their rule: nothing closes one."""
+    breaches = {rule: amount("breaches", len(rows), "entries", n=len(rows), rows=rows)
+                for rule, rows in (("dose_hard", ("y7", "y30")), ("no_driver", ("y12",)))}  # fmt: skip
+    board = SimpleNamespace(board=SimpleNamespace(breaches=breaches))
+    assert [one.fact for one in listed_breaches(board)] == ["y30", "y12", "y7"]  # type: ignore[arg-type]
+
+
+def test_a_list_longer_than_the_page_is_whole_in_its_csv(lived: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given more entries than the page shows, it says so, and the CSV has every one."""
+    raise_alert(lived)
+    raise_alert(lived)
+    monkeypatch.setattr("api.web.safety.LISTED", 1)
+    monkeypatch.setattr("api.web.safety.CHUNK", 1)
+    page = lived.browser("manager", "A").get(f"/safety?{PERIOD}").text
+    whole = table(lived, "safety", "work")
+    assert len(whole) > 1 and f"The first 1 of {len(whole)} rows." in page
+
+
+def test_onset_and_duration_stand_in_sight(lived: World) -> None:
+    """Given side effects, their medians are the API's, in a table that nothing has to be opened for."""
+    by_kind = lived.get(f"/v1/dashboards/safety?{PERIOD}", "manager", "A").get_json()["figures"]["by_kind"]
+    rows = table(lived, "safety", "onset")
+    assert [float(row["Onset, min"]) for row in rows] == [one["onset"]["median"] for one in by_kind] != []
+    page = lived.browser("manager", "A").get(f"/safety?{PERIOD}").text
+    before = page[: page.index('id="table-onset"')]
+    assert before.count("<details") == before.count("</details>")
 
 
 def test_what_is_open_now_waits_whatever_period_is_looked_at(lived: World) -> None:

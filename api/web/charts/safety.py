@@ -86,6 +86,32 @@ def kinds_table(some: Sequence[KindFigures], rows: Rows, name: Callable[[str], s
     )  # fmt: skip
 
 
+def onset_table(some: Sequence[KindFigures], rows: Rows, name: Callable[[str], str]) -> Table:
+    """When each kind begins and how long it lasts: in sight, where the rest of a kind's figures is behind the chart."""
+    return Table(
+        name="onset", title="When side effects begin, and how long they last",
+        columns=(
+            Column("kind", "Kind"), Column("episodes", "Episodes", numeric=True),
+            spread_column("onset", "Onset, min", current("side_effect_onset")),
+            Column("onset_p90", "90 % within, min", numeric=True, in_csv=False),
+            spread_column("duration", "Duration, min", current("side_effect_duration")),
+            Column("duration_p90", "90 % over within, min", numeric=True, in_csv=False),
+        ),
+        rows=tuple(_onset_row(at, one, rows, name) for at, one in enumerate(some)),
+        note="Medians, from drug start and from onset; of those that are over. The 90th percentile needs ten.",
+        empty="No side effect was reported in this period.",
+    )
+
+
+def _onset_row(at: int, one: KindFigures, rows: Rows, name: Callable[[str], str]) -> tuple[Cell, ...]:
+    onset = shown(one.onset, f"by_kind.{at}.onset", rows)
+    duration = shown(one.duration, f"by_kind.{at}.duration", rows)
+    return row_of(
+        name(one.kind), one.onset.n, figure_cell(onset), cell(one.onset.p90), figure_cell(duration),
+        cell(one.duration.p90),
+    )
+
+
 def _kind_row(
     at: int, one: KindFigures, grades: Sequence[int], rows: Rows, name: Callable[[str], str]
 ) -> tuple[Cell, ...]:

@@ -1,0 +1,90 @@
+"""Side effects that somebody must still see to: not over, or serious and without a physician's signature."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+import numpy as np
+
+from projections.columns.codes import NONE, Bools
+from projections.columns.groups import cut, having_word, is_word, members, whole
+from projections.columns.snapshot import Rows
+from projections.columns.store import Facts
+from projections.facts.reading import Cut
+from projections.facts.tables import safety_facts
+
+__all__ = ["OpenEpisode", "open_episodes"]
+
+
+class OpenEpisode(msgspec.Struct, frozen=True, kw_only=True):
+    """One side effect since its onset. `unsigned`: serious, and not signed off since it was called so."""
+
+    kind: str
+    grade: int
+    serious: bool
+    unsigned: bool
+    resolved: bool
+    from_home: bool
+    since_us: int
+    patient: str
+    clinic: str
+    fact: str
+
+
+def open_episodes(facts: Facts, clinics: Collection[str], at: Cut) -> list[OpenEpisode]:
+    """Those told at these clinics, whenever they began, the longest first."""
+    told = cut(having_word(facts, safety_facts, "side_effect", "side_effect_from_home"), at)
+    told = told.where(facts.codes("clinic").marked(list(clinics))[told["clinic"]])
+    over = (told["ended_us"] != NONE) | _ever(facts, "resolved", at)[told["subject"]]
+    serious = (told["serious"] == 1) | _ever(facts, "regraded", at, serious=True)[told["subject"]]
+    mine = told.where(serious & is_word(facts, told["kind"], "side_effect"))
+    unsigned = _unsigned(facts, mine, at)[told["subject"]]
+    listed = told.where(~over | unsigned)
+    resolved, chosen = over[~over | unsigned], serious[~over | unsigned]
+    worst = _worst(facts, listed, at)
+    word, patient, clinic = (facts.codes(name) for name in ("word", "patient", "clinic"))
+    home = is_word(facts, listed["kind"], "side_effect_from_home")
+    waits = unsigned[~over | unsigned]
+    found = [
+        OpenEpisode(
+            kind=word.name(int(listed["code"][place])), grade=int(worst[listed["subject"][place]]),
+            serious=bool(chosen[place]), unsigned=bool(waits[place]), resolved=bool(resolved[place]),
+            from_home=bool(home[place]), since_us=int(listed["onset_us"][place]),
+            patient=patient.name(int(listed["patient"][place])), clinic=clinic.name(int(listed["clinic"][place])),
+            fact=f"y{int(listed['position'][place])}",
+        )
+        for place in range(len(listed))
+    ]  # fmt: skip
+    return sorted(found, key=lambda one: (one.since_us, one.fact))
+
+
+def _ever(facts: Facts, kind: str, at: Cut, *, serious: bool = False) -> Bools:
+    """By code of a side effect whether it has a step of this kind."""
+    rows = cut(having_word(facts, safety_facts, kind), at)
+    subject = rows["subject"][rows["serious"] == 1] if serious else rows["subject"]
+    return members(subject, len(facts.codes("subject")))
+
+
+def _unsigned(facts: Facts, serious: Rows, at: Cut) -> Bools:
+    """By code of a side effect whether it is serious and was not signed off since it was called so, as in the visit."""
+    found = np.zeros(len(facts.codes("subject")) + 1, dtype=bool)
+    rows = whole(facts.of(safety_facts), "subject", members(serious["subject"], len(found) - 1), at)
+    signed, graded = is_word(facts, rows["kind"], "signed_off"), is_word(facts, rows["kind"], "side_effect", "regraded")
+    is_so = np.zeros(len(found), dtype=bool)
+    for place in np.lexsort((rows["position"], rows["at_us"])).tolist():
+        subject, called = rows["subject"][place], rows["serious"][place] == 1
+        if signed[place]:
+            found[subject] = False
+        elif graded[place]:
+            found[subject] = called and (found[subject] or not is_so[subject])
+            is_so[subject] = called
+    return found
+
+
+def _worst(facts: Facts, listed: Rows, at: Cut) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """By code of a side effect the highest grade that it was given."""
+    worst = np.zeros(len(facts.codes("subject")) + 1, dtype=np.int64)
+    rows = whole(facts.of(safety_facts), "subject", members(listed["subject"], len(worst) - 1), at)
+    np.maximum.at(worst, rows["subject"], rows["grade"])
+    return worst
