@@ -35,13 +35,13 @@ TITLES = {"any_side_effect": "Infusions with any side effect"}
 ENDINGS = ("stopped_early", "transferred", "left_against_advice", "died")
 ENDING_TITLES = {"stopped_early": "Stopped early", "transferred": "Transferred to hospital",
                  "left_against_advice": "Left against advice", "died": "Died in care"}  # fmt: skip
-LISTED = 50
+LISTED = 20
 """Entries of a list on the page; its CSV has all."""
 GRAVE = 3
 """From this grade on a side effect that goes on is marked."""
 LIST_COLUMNS = (
     Column("what", "What", basis=("which",)), Column("since", "Since"), Column("for", "For, days", numeric=True),
-    Column("clinic", "Clinic"), Column("patient", "Patient"), Column("entry", "Entry", numeric=True),
+    Column("clinic", "Clinic"), Column("patient", "Patient"), Column("entry", "Entry"),
 )
 
 

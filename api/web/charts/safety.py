@@ -95,7 +95,7 @@ def onset_table(some: Sequence[KindFigures], rows: Rows, name: Callable[[str], s
             spread_column("onset", "Onset, min", current("side_effect_onset")),
             Column("onset_p90", "90 % within, min", numeric=True, in_csv=False),
             spread_column("duration", "Duration, min", current("side_effect_duration")),
-            Column("duration_p90", "90 % over within, min", numeric=True, in_csv=False),
+            Column("duration_p90", "90 % over by, min", numeric=True, in_csv=False),
         ),
         rows=tuple(_onset_row(at, one, rows, name) for at, one in enumerate(some)),
         note="Medians, from drug start and from onset; of those that are over. The 90th percentile needs ten.",
