@@ -269,7 +269,7 @@ def _room_row(
     return (
         *head, patient_cell(one.patient, known), cell(one.visit_kind, words(one.visit_kind)),
         cell(one.drug_minutes), cell(one.dose_mg, digits=2),
-        cell(None) if home is None else cell(moment(home), clock(home, clinic.timezone, now)),
+        cell(None) if home is None else cell(moment(home), _with_zone(home, clinic, now)),
         cell(one.driver, words(one.driver)), cell(" ".join(one.overdue) or None),
     )  # fmt: skip
 
@@ -294,10 +294,7 @@ def _expected_row(
 ) -> tuple[Cell, ...]:
     late = cell("late", f"late by {_for(one.starts_us, now)}", tone="attention") if one.late else cell(None, "")
     return (
-        cell(
-            moment(one.starts_us), f"{clock(one.starts_us, clinic.timezone, now)} {_zone(one.starts_us, clinic)}",
-            href=_booking(one, clinic),
-        ),
+        cell(moment(one.starts_us), _with_zone(one.starts_us, clinic, now), href=_booking(one, clinic)),
         patient_cell(one.patient, known), cell(one.visit_kind, words(one.visit_kind)), cell(rooms.get(one.room)),
         cell(clinic.name), late,
     )  # fmt: skip
@@ -312,8 +309,9 @@ def _booking(one: Expected, clinic: ClinicName) -> str | None:
         "web_schedule.appointment", clinic_id=clinic.id, local_date=local_date, appointment_id=one.appointment)
 
 
-def _zone(us: int, clinic: ClinicName) -> str:
-    return f"{moment(us).astimezone(ZoneInfo(clinic.timezone)):%Z}"
+def _with_zone(us: int, clinic: ClinicName, now: int) -> str:
+    """For a table over several clinics."""
+    return f"{clock(us, clinic.timezone, now)} {moment(us).astimezone(ZoneInfo(clinic.timezone)):%Z}"
 
 
 def _ends(report: BoardReport, asked: View, known: Mapping[str, str]) -> Table:
@@ -336,12 +334,12 @@ def _end_row(clinic: ClinicName, end: LooseEnd, known: Mapping[str, str], now: i
     detail = sign_in_words(end.code) if end.code and end.what in ("alert", "home_alert") else ""
     position = position_of(end.fact)
     due = cell(None) if end.due_us is None else cell(
-        moment(end.due_us), clock(end.due_us, clinic.timezone, now), tone="alarm" if end.overdue else "",
+        moment(end.due_us), _with_zone(end.due_us, clinic, now), tone="alarm" if end.overdue else "",
         note="overdue" if end.overdue else "",
     )  # fmt: skip
     return (
         cell(end.what, ENDS[end.what], note=detail, tone="alarm" if end.what in ("alert", "home_alert") else ""),
-        cell(moment(end.since_us), clock(end.since_us, clinic.timezone, now)), _minutes(end.since_us, now),
+        cell(moment(end.since_us), _with_zone(end.since_us, clinic, now)), _minutes(end.since_us, now),
         patient_cell(end.patient, known), cell(clinic.name), due,
         event_cell(position, opens=may("web_events.show")),
     )  # fmt: skip

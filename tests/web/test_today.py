@@ -62,6 +62,17 @@ def test_a_moment_of_the_past_shows_who_was_there_then(lived: World) -> None:
     assert "Drug ran" in page and "3 of" in page
 
 
+def test_in_tables_over_several_clinics_every_time_says_its_zone(lived: World) -> None:
+    """When somebody may go home, since when something is open and until when it is due, as when somebody is booked."""
+    browser, during = lived.browser("nurse", "A"), _during_the_visit(lived)
+    later = (lived.now + timedelta(days=2)).isoformat().replace("+", "%2B")
+    told = {name: browser.get(f"/today?as_of={at}").text.partition(f'id="table-{name}"')[2].partition("</table>")[0]
+            for name, at in (("rooms", during), ("left-open", later))}
+    for name, least in (("rooms", 1), ("left-open", 1)):
+        times = re.findall(r">([^<]*\b\d\d:\d\d\b[^<]*)<", told[name])
+        assert len(times) >= least and all(re.search(r"\d\d:\d\d P[DS]T$", one.strip()) for one in times), times
+
+
 def test_the_front_desk_sees_that_an_alert_is_open_but_not_which_sign(lived: World) -> None:
     """Signs are the chart's; whoever reads no chart gets no link to it either."""
     moment = _during_the_visit(lived)
