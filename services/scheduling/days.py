@@ -13,6 +13,9 @@ from domain.clinic.hours import Interval, instant, shown
 from services.scheduling.openings import MOST_DAYS, Asked, Openings
 from services.scheduling.reading import Reading
 
+UNCLOSED_DAYS = 14
+"""How far back bookings with nothing recorded are looked for."""
+
 
 class ScheduledDay(msgspec.Struct, frozen=True, kw_only=True):
     """One local day. `open_spans` are the clinic's, closures taken off; `free_spans` by room, from now on.
@@ -60,6 +63,28 @@ def scheduled_days(reading: Reading, clinic_id: UUID, first: date, last: date) -
             appointments=tuple(sorted(
                 sheet.appointments.values(), key=lambda one: (one.starts_at, str(one.appointment_id)))),
         ))
+    return found
+
+
+def over_midnight(reading: Reading, clinic_id: UUID, day: date) -> list[day_sheet.Appointment]:
+    """What was booked on the day before and lasts into this one, given up or not come left out."""
+    here = reading.clinic(clinic_id)
+    starts = instant(day, time(0), ZoneInfo(here.timezone))
+    before = reading.sheet(clinic_id, day - timedelta(days=1)).appointments.values()
+    return [one for one in before if one.status in ("booked", "kept") and one.ends_at > starts]
+
+
+def unclosed_bookings(reading: Reading, clinic_id: UUID) -> list[day_sheet.Appointment]:
+    """Bookings of the last two weeks that are over with nothing recorded: neither kept, missed nor given up."""
+    here, since = reading.clinic(clinic_id), reading.now - timedelta(days=UNCLOSED_DAYS)
+    rooms = [f"room:{room.room_id}" for room in here.rooms]
+    found = []
+    for claim in reading.reader.claims_over(rooms, since, reading.now):
+        kind, _, identity = claim.holder.partition(":")
+        if kind == "appointment" and claim.ends is not None and claim.ends <= reading.now:
+            one = reading.sheet(clinic_id, clinic.local_date(here, claim.starts)).appointments.get(UUID(identity))
+            if one is not None and one.status == "booked":
+                found.append(one)
     return found
 
 

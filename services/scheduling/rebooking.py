@@ -15,6 +15,8 @@ from domain.kernel import Code
 from services.scheduling.reading import Reading
 
 MOST_DAYS = 400
+"""Where a last day is given."""
+EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Stranded(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,16 +28,17 @@ class Stranded(msgspec.Struct, frozen=True, kw_only=True):
     closure_id: UUID | None = None
 
 
-def stranded_bookings(reading: Reading, clinic_id: UUID, first: date, last: date) -> list[Stranded]:
-    """Of bookings to come that begin on those local days, in order of time.
+def stranded_bookings(reading: Reading, clinic_id: UUID, first: date, last: date | None = None) -> list[Stranded]:
+    """Of bookings to come that begin on those local days (`last` None: on any from `first` on), in order of time.
 
     The claims of the clinic's rooms name the bookings (one query); only sheets with a booking that is hit are read.
     """
     here = reading.clinic(clinic_id)
     zone = ZoneInfo(here.timezone)
-    last = min(last, first + timedelta(days=MOST_DAYS))
     starts = max(instant(first, time(0), zone), reading.now.astimezone(UTC))
-    ends = instant(last + timedelta(days=1), time(0), zone)
+    ends = EVER
+    if last is not None:
+        ends = instant(min(last, first + timedelta(days=MOST_DAYS)) + timedelta(days=1), time(0), zone)
     if starts >= ends:
         return []
     found: list[Stranded] = []

@@ -11,10 +11,11 @@ from msgspec.structs import replace
 
 from domain import clinic, course, day_sheet
 from domain.clinic.hours import instant, shown
-from domain.course.series import USUAL_INFUSIONS, usual_window
+from domain.course.series import USUAL_INFUSIONS, given_in_series, usual_window
 from domain.kernel import Actor, Code
 from services.scheduling.openings import Asked, Openings
 from services.scheduling.reading import Reading
+from services.scheduling.rebooking import EVER
 from services.use_cases.case import diary_state
 from services.use_cases.series import Assessed, assess
 
@@ -26,18 +27,32 @@ NOBODY = Actor(id="scheduling", role="system")
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """What is wished for. `starts_at` empty: `infusions` days spread over the window, at `clock`.
 
-    `room_id` None: any room that is free, the clinic's first ones first.
+    `room_id` None: any room that is free, the clinic's first ones first; `rooms` says for each of `starts_at` where.
     """
 
     patient_id: UUID
     course_id: UUID | None = None
     visit_kind: Code = "series"
     starts_at: tuple[datetime, ...] = ()
+    rooms: tuple[UUID, ...] = ()
     infusions: int = USUAL_INFUSIONS
     clock: time = time(9)
     room_id: UUID | None = None
     nurse_id: UUID | None = None
     prescriber_id: UUID | None = None
+
+
+class LeftOfSeries(msgspec.Struct, frozen=True, kw_only=True):
+    """Infusions of a course's series: how many there are to be, were given, and are booked here for a time to come."""
+
+    planned: int
+    given: int
+    booked: int
+
+    @property
+    def left(self) -> int:
+        """Neither given nor booked."""
+        return max(0, self.planned - self.given - self.booked)
 
 
 class PlannedOccurrence(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +94,20 @@ def plan_series(reading: Reading, clinic_id: UUID, wishes: Wishes) -> SeriesPlan
     rooms = [one.room_id for one in here.rooms if one.retired_at is None]
     chosen = _Choosing(reading, here, wishes, window, wishes.room_id or (rooms[0] if rooms else UUID(int=0)))
     return SeriesPlan(window_starts=window[0], window_ends=window[1], occurrences=chosen.all_of(wished))
+
+
+def left_of_series(reading: Reading, clinic_id: UUID, patient_id: UUID, course_id: UUID) -> LeftOfSeries:
+    """The series in force, else a usual one; what was given of it, and what is booked."""
+    here, state = reading.clinic(clinic_id), reading.load(course, course_id).state
+    infusions = diary_state(reading.load, patient_id).infusions_of(course_id)
+    booked = 0
+    for claim in reading.reader.claims_over([f"patient:{patient_id}"], reading.now, EVER):
+        kind, _, identity = claim.holder.partition(":")
+        if kind == "appointment":
+            one = reading.sheet(clinic_id, clinic.local_date(here, claim.starts)).appointments.get(UUID(identity))
+            booked += one is not None and one.status == "booked" and one.visit_kind == "series"
+    planned = state.series.infusions if state.series is not None else USUAL_INFUSIONS
+    return LeftOfSeries(planned=planned, given=given_in_series(state, infusions), booked=booked)
 
 
 def window_of(reading: Reading, here: clinic.State, wishes: Wishes) -> tuple[date, date]:
@@ -133,13 +162,14 @@ class _Choosing:
     def all_of(self, wished: tuple[datetime, ...]) -> tuple[PlannedOccurrence, ...]:
         """Every occurrence, numbered from 1 in order of time."""
         in_order = sorted(wished)
+        named = dict(zip(wished, self.wishes.rooms, strict=False))
         day_sheet.check_numbers([
             day_sheet.Occurrence(number=number, room_id=self.first_room, starts_at=starts_at)
             for number, starts_at in enumerate(in_order, 1)
         ])
         held = self._board(in_order)
         numbered = [
-            (number, self._booking(number, starts_at, self._place(starts_at, held)))
+            (number, self._booking(number, starts_at, named.get(starts_at) or self._place(starts_at, held)))
             for number, starts_at in enumerate(in_order, 1)
         ]
         assessed = assess(self.reading.load, self.reading.reader, self.here, numbered)

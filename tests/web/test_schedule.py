@@ -233,7 +233,7 @@ def test_what_cannot_be_booked_is_told_in_words_and_the_form_stays(world: World)
     form = _posts(browser, world, 5, ex.PATIENT, "series")[0]
     answer = submit(browser, form, slot=slot(world, ex.ROOM, 5, 8))
     assert answer.status_code == 422
-    assert "The room is taken until 09:30." in unescape(answer.text)
+    assert "Room 1 is taken until 09:30." in unescape(answer.text)
     again = form_of(answer.text, "/book")
     assert again.fields["key"] != form.fields["key"]
     assert "Choose a time" in unescape(submit(browser, again, slot=None).text)
@@ -397,7 +397,7 @@ def test_a_series_with_a_conflict_is_mended_by_one_click_and_booked(world: World
         book(world, browser, days, 9, room, ex.DUPLICATE if room == ex.ROOM else _another(world))
     html = page(browser, path(world, f"series?patient={world.ids[ex.PATIENT]}&infusions=3&clock=09:00"))
     assert "1 visit cannot be at the time wished" in html.replace("\u00a0", " ")
-    assert "The room is taken until 09:30." in html
+    assert "Room 1 is taken until 09:30." in html
     form = form_of(html, "/series")
     assert form.fields["visit-1"] == [times[0]] and form.fields["visit-2"] != [times[1]]
     done = submit(browser, form)

@@ -144,6 +144,8 @@ def _page(at: Desk, local_date: date, appointment_id: UUID, problem: str = "", s
     if one is None:
         raise not_found()
     (one,) = as_held(at, [one])
+    slip = choosing.unreadable()
+    problem, status = problem or slip, 422 if slip else status
     at.opened("appointment", count=1, patient_id=one.patient_id)
     names = names_of([one.patient_id])
     live = one.status == "booked"
@@ -161,7 +163,7 @@ def _page(at: Desk, local_date: date, appointment_id: UUID, problem: str = "", s
         status=status, day=local_date, one=one, shown=booked_of(at, one, names),
         lede=f"{day_in_words(local_date, weekday=True)}, {at.span(one.starts_at, one.ends_at)}",
         local_date=local_date, live=live, problem=problem, key=new_key(),
-        days=choosing.slot_choices(at, slots, request.values.get("slot", "")), asked=asked, given=request.values,
+        days=choosing.slot_choices(at, slots, request.values.get("slot", "")), asked=asked, given=choosing.given(),
         earlier=max(asked.first - timedelta(days=choosing.SHOWN_DAYS), at.today),
         later=asked.first + timedelta(days=choosing.SHOWN_DAYS), asked_by=ASKED_BY, moved=APPOINTMENT_MOVED,
         cancelled=APPOINTMENT_CANCELLED, overbooking=OVERBOOKING, authorisers=at.authorisers() if live else [],

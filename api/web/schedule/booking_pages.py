@@ -54,6 +54,8 @@ def _end(starts_at: datetime) -> datetime | None:
 
 
 def _form(at: Desk, problem: str = "", status: int = 200) -> Response:
+    slip = choosing.unreadable()
+    problem, status = problem or slip, 422 if slip else status
     found = choosing.patient_found(at)
     kind = choosing.kind_of()
     asked = choosing.asked_from(at, patient_id=found[0] if found else None, kind=kind)
@@ -63,7 +65,7 @@ def _form(at: Desk, problem: str = "", status: int = 200) -> Response:
         "book", at, title="Book a visit", status=status,
         day=asked.first, patient=found,
         kinds=VISIT_KINDS, kind=kind, asked=asked, days=choosing.slot_choices(at, slots, chosen), chosen=chosen,
-        given=request.values, problem=problem or trouble, key=new_key(), nurses=at.nurses(),
+        given=choosing.given(), problem=problem or trouble, key=new_key(), nurses=at.nurses(),
         prescribers=at.prescribers(), authorisers=at.authorisers(), overbooking=OVERBOOKING,
         earlier=max(asked.first - timedelta(days=choosing.SHOWN_DAYS), at.today),
         later=asked.first + timedelta(days=choosing.SHOWN_DAYS),

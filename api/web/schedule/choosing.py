@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 from flask import g, request
+from werkzeug.datastructures import MultiDict
 
 from api.http.context import wired
 from api.http.scope import see_patient
@@ -22,6 +23,7 @@ from projections.directory import find
 from services.scheduling import Asked
 
 OTHER = "other"
+IDS = ("patient", "nurse", "prescriber", "room")
 MOST_FOUND = 12
 SHOWN_DAYS = 3
 
@@ -51,13 +53,38 @@ class FreeDay(msgspec.Struct, frozen=True, kw_only=True):
         return any(one.chosen for _, choices in self.rooms for one in choices)
 
 
+def unreadable() -> str:
+    """Leaves out of the address or form what names nobody and nothing, and says so; empty when all can be read."""
+    g.unreadable = frozenset(name for name in IDS if request.values.get(name) and not is_id(request.values[name]))
+    return "The address names somebody or something that is not there: choose again." if g.unreadable else ""
+
+
+def is_id(value: str) -> bool:
+    """Whether it can be one."""
+    try:
+        UUID(value)
+    except ValueError:
+        return False
+    return True
+
+
+def given() -> MultiDict[str, str]:
+    """What the form is filled with: as the address or form says, without what cannot be read."""
+    left_out = g.get("unreadable", frozenset())
+    found: MultiDict[str, str] = MultiDict()
+    for name in request.values:
+        if name not in left_out:
+            found.setlist(name, request.values.getlist(name))
+    return found
+
+
 def patient_found(at: Desk) -> tuple[UUID, str] | None:
     """The patient that the address names, with the name; the 404 for one whom the reader may not see."""
-    given = request.values.get("patient", "")
-    if not given:
+    named = given().get("patient", "")
+    if not named:
         return None
     try:
-        patient_id = UUID(given)
+        patient_id = UUID(named)
     except ValueError as error:
         raise FormSlip("There is no such patient.", pointer="/patient") from error
     see_patient(patient_id)
@@ -154,9 +181,9 @@ def day_of(given: str | None, usual: date) -> date:
 
 def id_of(name: str) -> UUID | None:
     """An id of the address or form; None for nothing. Raises FormSlip."""
-    given = request.values.get(name, "")
+    named = given().get(name, "")
     try:
-        return UUID(given) if given else None
+        return UUID(named) if named else None
     except ValueError as error:
         raise FormSlip("Choose one of the list.", pointer=f"/{name}") from error
 

@@ -93,10 +93,13 @@ def _status(one: day_sheet.Appointment) -> str:
     return "held" if held else one.status
 
 
-def day_grid(at: Desk, day: ScheduledDay, names: Mapping[str, str], *, books: bool) -> Grid:
-    """The grid of a day; `books`: whether free time leads to the booking form."""
-    live = [one for one in day.appointments if one.status in IN_THE_ROOM]
-    window = _window(day, live)
+def day_grid(
+    at: Desk, day: ScheduledDay, names: Mapping[str, str], *, books: bool,
+    night: Sequence[day_sheet.Appointment] = (),
+) -> Grid:
+    """The grid of a day; `books`: whether free time leads to the booking form; `night`: what lasts into the day."""
+    live = [*night, *(one for one in day.appointments if one.status in IN_THE_ROOM)]
+    window = _window(at, day, live)
     if window is None:
         return Grid(columns=(), lines=())
     starts, ends = window
@@ -112,7 +115,7 @@ def day_grid(at: Desk, day: ScheduledDay, names: Mapping[str, str], *, books: bo
                                 others, number))
     lines = tuple(
         Line(
-            label=at.clock(quarter), told=quarter.minute % 30 == 0, hour=quarter.minute == 0,
+            label=at.clock(quarter), told=_past_hour(at, quarter).seconds % 1800 == 0, hour=not _past_hour(at, quarter),
             now=quarter <= at.known.now < quarter + QUARTER,
             blocks=tuple(lane[index] for lane in lanes if index in lane),
         )
@@ -121,14 +124,20 @@ def day_grid(at: Desk, day: ScheduledDay, names: Mapping[str, str], *, books: bo
     return Grid(columns=tuple(columns), lines=lines)
 
 
-def _window(day: ScheduledDay, live: Sequence[day_sheet.Appointment]) -> Interval | None:
+def _past_hour(at: Desk, moment: datetime) -> timedelta:
+    """Since the full hour of the clinic's clock: in some zones that is no full hour of UTC."""
+    local = moment.astimezone(at.zone)
+    return timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+
+
+def _window(at: Desk, day: ScheduledDay, live: Sequence[day_sheet.Appointment]) -> Interval | None:
     """From the first full hour to the last that anything happens in."""
     spans = [*day.open_spans, *((one.starts_at.astimezone(UTC), one.ends_at.astimezone(UTC)) for one in live)]
     if not spans:
         return None
     first, last = min(starts for starts, _ in spans), max(ends for _, ends in spans)
-    first = max(first.replace(minute=0, second=0, microsecond=0), day.starts.astimezone(UTC))
-    whole = last.replace(minute=0, second=0, microsecond=0)
+    first = max(first - _past_hour(at, first), day.starts.astimezone(UTC))
+    whole = last - _past_hour(at, last)
     return first, last if whole == last else whole + timedelta(hours=1)
 
 
@@ -172,7 +181,7 @@ def _cells(
         if booking is not None:
             states.append(("booked", booking.appointment_id))
         else:
-            states.append((_state(quarter, free, day, at.known.now, lane), quarter.replace(minute=0)))
+            states.append((_state(quarter, free, day, at.known.now, lane), quarter - _past_hour(at, quarter)))
     begin = 0
     for index in range(1, len(quarters) + 1):
         same = index < len(quarters) and _same(states[index], states[begin])

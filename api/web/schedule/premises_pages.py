@@ -25,7 +25,6 @@ from domain.vocabulary.reasons import CLOSURE
 from services.scheduling import stranded_bookings
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-AHEAD = timedelta(days=120)
 USUAL_SPANS, MOST_SPANS = 2, 6
 """Of a day in the form: before and after a break; more where a day has more already."""
 WHY = {"closure": "closed then", "outside_hours": "outside opening hours", "room_retired": "the room is gone"}
@@ -127,7 +126,7 @@ def _inside(prime: clinic.OpeningSpan, spans: tuple[clinic.OpeningSpan, ...]) ->
 
 
 def _page(at: Desk, problem: str = "", status: int = 200) -> Response:
-    stranded = stranded_bookings(at.known, at.clinic_id, at.today, at.today + AHEAD)
+    stranded = stranded_bookings(at.known, at.clinic_id, at.today)
     at.opened("stranded_bookings", count=len(stranded))
     names = names_of({one.appointment.patient_id for one in stranded})
     manages = may("web_schedule.declare_closure")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from api.web.schedule.place import Desk
 from api.web.wording import moment as in_words
@@ -52,7 +53,7 @@ WORDS = {
 }
 
 TAKEN = {
-    "room": "The room is taken", "patient": "The patient has another visit", "nurse": "The nurse has no place left",
+    "room": "{room} is taken", "patient": "The patient has another visit", "nurse": "The nurse has no place left",
     "prescriber": "The prescriber has another consultation",
 }
 
@@ -60,7 +61,9 @@ TAKEN = {
 def refused(at: Desk, error: DomainError) -> str:
     """One sentence for the top of a form."""
     if error.code == "claim-conflict":
-        return taken(at, str(error.data.get("resource", "")).partition(":")[0], error.data.get("ends"))
+        what, _, which = str(error.data.get("resource", "")).partition(":")
+        room = at.room_name(UUID(which)) if what == "room" else ""
+        return taken(at, what, error.data.get("ends"), room)
     if error.code == "already-waiting":
         return _waits(at, error)
     return WORDS.get(error.code, str(error))
@@ -74,16 +77,16 @@ def _waits(at: Desk, error: DomainError) -> str:
     return f"They wait for this kind of visit already{since}. Take that entry off first, or give another time."
 
 
-def obstacle_in_words(at: Desk, obstacle: Obstacle) -> str:
-    """One sentence for one occurrence."""
+def obstacle_in_words(at: Desk, obstacle: Obstacle, room_id: UUID) -> str:
+    """One sentence for one occurrence, in the room in which it was to be."""
     if obstacle.rule == "claim-conflict":
-        return taken(at, obstacle.what, obstacle.until)
+        return taken(at, obstacle.what, obstacle.until, at.room_name(room_id))
     return WORDS.get(obstacle.rule, obstacle.message)
 
 
-def taken(at: Desk, what: str, until: Any) -> str:
+def taken(at: Desk, what: str, until: Any, room: str = "The room") -> str:
     """Taken until when, by the clinic's clock."""
-    said = TAKEN.get(what, "It is taken")
+    said = TAKEN.get(what, "It is taken").format(room=room)
     moment = until if isinstance(until, datetime) else _moment(until)
     return f"{said} until {at.clock(moment)}." if moment is not None else f"{said} at that time."
 

@@ -17,7 +17,7 @@ from api.web.wording import day as day_in_words
 from domain import day_sheet
 from domain.course.series import USUAL_INFUSIONS
 from domain.kernel import DomainError
-from services.scheduling import PlannedOccurrence, SeriesPlan, Wishes, plan_series
+from services.scheduling import LeftOfSeries, PlannedOccurrence, SeriesPlan, Wishes, left_of_series, plan_series
 from services.use_cases.series import open_course_of, series_in_force
 
 KIND = "series"
@@ -38,11 +38,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
 @blueprint.get("/<uuid:clinic_id>/series")
 def series(clinic_id: UUID) -> Response:
     """Whom and how many; then the plan, visit by visit."""
-    at = desk(clinic_id)
-    try:
-        return _form(at)
-    except FormSlip as slip:
-        return _form(at, str(slip), 422, plain=True)
+    return _form(desk(clinic_id))
 
 
 @blueprint.post("/<uuid:clinic_id>/series")
@@ -76,40 +72,50 @@ def _chosen(at: Desk) -> tuple[day_sheet.Occurrence, ...]:
     return tuple(sorted(found, key=lambda one: one.number))
 
 
-def _form(at: Desk, problem: str = "", status: int = 200, *, plain: bool = False) -> Response:
-    found = choosing.patient_found(at) if not plain else None
+def _form(at: Desk, problem: str = "", status: int = 200) -> Response:
+    slip = choosing.unreadable()
+    problem, status = problem or slip, 422 if slip else status
+    found = choosing.patient_found(at)
     course_id = open_course_of(at.known.reader, found[0], KIND, at.known.now) if found else None
     plan: SeriesPlan | None = None
+    left = left_of_series(at.known, at.clinic_id, found[0], course_id) if found and course_id else None
+    infusions = _infusions(left)
     if found is not None and course_id is not None:
         at.opened("series_plan", count=1, patient_id=found[0])
+    if found is not None and course_id is not None and infusions:
         try:
-            plan = plan_series(at.known, at.clinic_id, _wishes(at, found[0], course_id))
+            plan = plan_series(at.known, at.clinic_id, _wishes(at, found[0], course_id, infusions))
         except DomainError as error:
             problem = problem or refused(at, error)
     return show(
         "series", at, title="Book a series", status=status,
-        day=at.today, patient=found, given=request.values,
+        day=at.today, patient=found, given=choosing.given(),
         problem=problem, key=new_key(), plan=plan,
         course=course_id, visits=[_visit(at, one) for one in plan.occurrences] if plan else [],
-        nurses=at.nurses(), infusions=_infusions(), clock=_clock().isoformat("minutes"), left_out=LEFT_OUT,
+        nurses=at.nurses(), infusions=infusions, clock=_clock().isoformat("minutes"),
+        left_out=LEFT_OUT, left=left,
         window=(day_in_words(plan.window_starts, weekday=True), day_in_words(plan.window_ends, weekday=True))
         if plan else ("", ""),
     )
 
 
-def _wishes(at: Desk, patient_id: UUID, course_id: UUID) -> Wishes:
-    """As the address says; after a refusal the times that were chosen."""
+def _wishes(at: Desk, patient_id: UUID, course_id: UUID, infusions: int) -> Wishes:
+    """As the address says; after a refusal the times and rooms that were chosen."""
     chosen = _chosen(at) if request.method == "POST" else ()
     return Wishes(
-        patient_id=patient_id, course_id=course_id, visit_kind=KIND, infusions=_infusions(), clock=_clock(),
-        starts_at=tuple(one.starts_at for one in chosen), room_id=choosing.id_of("room"),
+        patient_id=patient_id, course_id=course_id, visit_kind=KIND, infusions=infusions, clock=_clock(),
+        starts_at=tuple(one.starts_at for one in chosen), rooms=tuple(one.room_id for one in chosen),
+        room_id=choosing.id_of("room"),
         nurse_id=choosing.id_of("nurse"),
     )
 
 
-def _infusions() -> int:
+def _infusions(left: LeftOfSeries | None) -> int:
+    """As many as the address asks for, else what is left of the series: 0 when nothing is."""
     given = request.values.get("infusions", "")
-    return int(given) if given.isdigit() and 1 <= int(given) <= day_sheet.MOST_OCCURRENCES else USUAL_INFUSIONS
+    if given.isdigit() and 1 <= int(given) <= day_sheet.MOST_OCCURRENCES:
+        return int(given)
+    return left.left if left is not None else USUAL_INFUSIONS
 
 
 def _clock() -> time:
@@ -135,5 +141,5 @@ def _visit(at: Desk, one: PlannedOccurrence) -> Visit:
     return Visit(
         number=one.number, day=day_in_words(one.starts_at.date(), weekday=True),
         time=at.span(one.starts_at, one.ends_at), inside_window=one.inside_window,
-        obstacles=tuple(obstacle_in_words(at, each) for each in one.obstacles), choices=tuple(choices),
+        obstacles=tuple(obstacle_in_words(at, each, one.room_id) for each in one.obstacles), choices=tuple(choices),
     )

@@ -14,12 +14,12 @@ from api.http.problems import not_found
 from api.web.address import clinics_seen
 from api.web.page import may, render
 from api.web.schedule.grid import IN_THE_ROOM, booked_of, day_grid
-from api.web.schedule.held import days_as_held
+from api.web.schedule.held import as_held, days_as_held
 from api.web.schedule.place import Desk, blueprint, desk, names_of
 from api.web.wording import day as day_in_words
 from api.web.wording import period
-from domain import clinic
-from services.scheduling import ScheduledDay, next_booking, scheduled_days
+from domain import clinic, day_sheet
+from services.scheduling import ScheduledDay, next_booking, over_midnight, scheduled_days, unclosed_bookings
 
 SAID = {
     "booked": "Booked.", "moved": "Moved.", "cancelled": "Cancelled: the time is free again.",
@@ -70,8 +70,10 @@ def day(clinic_id: UUID, local_date: date) -> Response:
     """One day: rooms as columns, quarter hours as rows."""
     at = desk(clinic_id)
     (found,) = days_as_held(at, scheduled_days(at.known, clinic_id, local_date, local_date))
-    at.opened("schedule", count=len(found.appointments))
-    names = names_of({one.patient_id for one in found.appointments})
+    night = as_held(at, over_midnight(at.known, clinic_id, local_date))
+    unclosed = _unclosed(at) if local_date == at.today else []
+    at.opened("schedule", count=len(found.appointments) + len(night) + len(unclosed))
+    names = names_of({one.patient_id for one in (*found.appointments, *night, *unclosed)})
     books = may("web_schedule.make_booking")
     gone = [booked_of(at, one, names) for one in found.appointments if one.status not in IN_THE_ROOM]
     elsewhere = [
@@ -81,7 +83,9 @@ def day(clinic_id: UUID, local_date: date) -> Response:
     return show(
         "day", at, title=day_in_words(local_date, weekday=True), day=local_date,
         lede=f"{at.name}, {zone_in_words(at, local_date, local_date)}", local_date=local_date,
-        grid=day_grid(at, found, names, books=books), gone=gone, elsewhere=elsewhere, books=books,
+        grid=day_grid(at, found, names, books=books, night=night), gone=gone, elsewhere=elsewhere, books=books,
+        unclosed=[(booked_of(at, one, names), day_in_words(one.starts_at.astimezone(at.zone).date(), weekday=True))
+                  for one in unclosed],
         closures=_closures(at, found), following=_following(at, found), earlier=local_date - timedelta(days=1),
         later=local_date + timedelta(days=1),
     )
@@ -95,9 +99,14 @@ def week(clinic_id: UUID, local_date: date) -> Response:
     at.opened("schedule", count=sum(len(one.appointments) for one in days))
     names = names_of({one.patient_id for each in days for one in each.appointments})
     lines = [(room, [_week_cell(at, room, each, names) for each in days]) for room in at.rooms]
+    gone = [[
+        booked_of(at, one, names) for one in each.appointments
+        if one.status in IN_THE_ROOM and not at.here.in_service(one.room_id)
+    ] for each in days]
     return show(
         "week", at, title=period(first, days[-1].local_date), day=first,
         lede=f"{at.name}, {zone_in_words(at, first, days[-1].local_date)}", days=days, lines=lines,
+        gone=gone if any(gone) else [],
         earlier=first - timedelta(days=7), later=first + timedelta(days=7),
     )
 
@@ -110,6 +119,11 @@ def _week_cell(at: Desk, room: clinic.Room, day: ScheduledDay, names: dict[str, 
         bookings=tuple(booked_of(at, one, names) for one in here), free_minutes=day.free_minutes(room.room_id),
         open_minutes=open_minutes, tenths_taken=min(10, round(10 * taken / open_minutes)) if open_minutes else 0,
     )
+
+
+def _unclosed(at: Desk) -> list[day_sheet.Appointment]:
+    """What is over with nothing recorded, consultations that were held left out."""
+    return [one for one in as_held(at, unclosed_bookings(at.known, at.clinic_id)) if one.status == "booked"]
 
 
 def _following(at: Desk, day: ScheduledDay) -> tuple[str, str] | None:

@@ -119,11 +119,13 @@ def _page(at: Desk, problem: str = "", status: int = 200) -> Response:
     waiting = report.waiting if report else ()
     freed = report.freed if report else ()
     at.opened("waitlist", count=len(waiting))
+    slip = choosing.unreadable()
+    problem, status = problem or slip, 422 if slip else status
     found = choosing.patient_found(at)
     return show(
         "waitlist", at, title="Waitlist", status=status,
         day=at.today, waiting=waiting, freed=freed,
-        names=names_of({one.patient for one in waiting}), patient=found, given=request.values,
+        names=names_of({one.patient for one in waiting}), patient=found, given=choosing.given(),
         kinds=VISIT_KINDS, reasons=WAITLIST_LEFT,
         problem=problem, key=new_key, first=at.today, last=at.today + timedelta(days=14),
         slot_value=choosing.slot_value, prescribers=at.prescribers(), uuid=UUID,
