@@ -18,6 +18,7 @@ from sqlalchemy import Engine, RowMapping, case, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.auth import passwords
+from api.auth.standing import Overtaken, Stamp, changing, stamp_of
 from api.auth.tables import ACCOUNTS, USERS
 from domain.oversight import PermissionChanged
 from projections.engine.database import writing
@@ -50,6 +51,7 @@ class Account:
     locked_until: datetime | None
     demo: bool
     disabled: bool
+    stamp: Stamp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,30 +139,41 @@ class Accounts:
         return [self._account(row) for row in rows]
 
     def set_password(self, user_id: str, password: str, *, must_change: bool = False) -> None:
-        """A new password (raises `WeakPassword`); whoever was locked out may try again."""
+        """By an operator (raises `WeakPassword`): all sessions end, and whoever was locked out may try again."""
+        self._set_password(user_id, password, by=None, must_change=must_change, failures=0, locked_until_us=0)
+
+    def change_password(self, user_id: str, password: str, *, by: str, given: bool = False) -> None:
+        """By its owner, in session `by`; their other sessions end. Raises `WeakPassword`, `Overtaken`.
+
+        With `given` only while the password is one that an operator gave.
+        """
+        self._set_password(user_id, password, by=by, given=given, must_change=False)
+
+    def _set_password(
+        self, user_id: str, password: str, *, by: str | None, given: bool = False, **values: object
+    ) -> None:
+        self.check_strength(user_id, password)
+        password_hash, now_us = passwords.hashed(password), self._now_us()
+        with changing(self._engine, user_id, now_us, by=by) as (connection, account):
+            if given and not account["must_change"]:
+                raise Overtaken(user_id)
+            connection.execute(
+                update(ACCOUNTS)
+                .where(ACCOUNTS.c.user_id == user_id)
+                .values(password_hash=password_hash, password_changed_us=now_us, **values)
+            )
+        self._tell(user_id, "password_changed")
+
+    def check_strength(self, user_id: str, password: str) -> None:
+        """Raises `WeakPassword` for one that this user may not choose."""
         account = self.of(user_id)
         assert account is not None
         passwords.check_strength(password, account.sign_in_name, account.user_name)
-        self._update(
-            user_id, password_hash=passwords.hashed(password), password_changed_us=self._now_us(),
-            must_change=must_change, failures=0, locked_until_us=0,
-        )
-        self._tell(user_id, "password_changed")
 
     def has_this_password(self, user_id: str, password: str) -> bool:
-        """Whether it is the user's present password; for the owner of the session, so it is not counted."""
+        """Whether it is the user's present password. Not counted: count before."""
         row = self._row(ACCOUNTS.c.user_id == user_id)
         return row is not None and passwords.matches(row["password_hash"], password)
-
-    def is_password(self, user_id: str, password: str) -> bool:
-        """Whether it is the user's password; counted like a sign-in."""
-        row = self._row(ACCOUNTS.c.user_id == user_id)
-        if row is None or not self.count(user_id):
-            return False
-        right = passwords.matches(row["password_hash"], password)
-        if right:
-            self.succeeded(user_id)
-        return right
 
     # --- signing in ---
 
@@ -185,8 +198,17 @@ class Accounts:
             return Attempt(account=account, reason="demo-account")
         self.take_back(account.user_id)
         if passwords.outdated(row["password_hash"]):
-            self._update(account.user_id, password_hash=passwords.hashed(password))
+            self._hash_anew(row, password)
         return Attempt(account=account, reason="ok")
+
+    def _hash_anew(self, judged: RowMapping, password: str) -> None:
+        """By today's parameters, unless another password was set while this one was judged."""
+        with writing(self._engine) as connection:
+            connection.execute(
+                update(ACCOUNTS)
+                .where(ACCOUNTS.c.user_id == judged["user_id"], ACCOUNTS.c.password_hash == judged["password_hash"])
+                .values(password_hash=passwords.hashed(password))
+            )
 
     def count(self, user_id: str) -> bool:
         """Counts an attempt before it is judged; False when the account is locked. One statement: see the module."""
@@ -226,7 +248,7 @@ class Accounts:
             has_password=row["password_hash"] is not None, must_change=bool(row["must_change"]),
             totp_confirmed_at=None if confirmed_us is None else _moment(confirmed_us),
             locked_until=_moment(locked_us) if locked_us > self._now_us() else None, demo=bool(row["demo"]),
-            disabled=row["disabled_us"] is not None,
+            disabled=row["disabled_us"] is not None, stamp=stamp_of(row),
         )
 
     def _update(self, user_id: str, **values: object) -> None:

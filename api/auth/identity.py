@@ -23,6 +23,21 @@ class Identity:
     sessions: Sessions
     second_step: SecondStep
 
+    def proves(self, user_id: str, password: str, code: str) -> bool:
+        """Whether it is all that signing in asks for: the password, and a code where an app is set up.
+
+        Asked for before any change of how one signs in; counted like an attempt to.
+        """
+        account = self.accounts.of(user_id)
+        if account is None or not self.accounts.count(user_id):
+            return False
+        if not self.accounts.has_this_password(user_id, password):
+            return False
+        if account.totp_confirmed_at is not None and self.second_step.check(user_id, code) is None:
+            return False
+        self.accounts.succeeded(user_id)
+        return True
+
     def person(
         self, user_name: str, password: str | None, role: Role, *, clinics: frozenset[UUID] | None, demo: bool = False
     ) -> Account:

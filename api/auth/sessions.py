@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Engine, RowMapping, and_, delete, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, and_, delete, insert, select, update
 
 from api.auth.grants import clinics_of
 from api.auth.keys import Principal
+from api.auth.standing import Overtaken, Stamp, end_sessions, lock, stamp_of
 from api.auth.tables import ACCOUNTS, GRANTS, SESSIONS, USERS
 from domain.kernel import Role
 from projections.engine.database import writing
@@ -84,12 +85,21 @@ class Sessions:
 
     def start(
         self, user_id: str, role: Role, *, method: str, stage: Stage = "full", agent: str = "", address: str = "",
-        id_token: str | None = None,
+        id_token: str | None = None, proved: Stamp | None = None, after: str | None = None,
     ) -> str:
-        """A new session of the user in `role`; its token, which is stored nowhere."""
+        """A new session of the user in `role`; its token, which is stored nowhere.
+
+        `proved` is the account's stamp when its password was judged, `after` the session whose step led here: that
+        one ends. Raises `Overtaken` where either does not hold any more.
+        """
         token, now_us = secrets.token_urlsafe(32), self._now_us()
         length_s = self.limits.longest_s if stage == "full" else min(STEP_S, self.limits.longest_s)
         with writing(self._engine) as connection:
+            account = lock(connection, user_id)
+            if proved is not None and (account is None or stamp_of(account) != proved):
+                raise Overtaken(user_id)
+            if after is not None and not self._end(connection, user_id, after):
+                raise Overtaken(user_id)
             connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_us < now_us - KEPT_S * 1_000_000))
             connection.execute(
                 insert(SESSIONS).values(
@@ -136,26 +146,30 @@ class Sessions:
 
     def end(self, user_id: str, session_id: str) -> str | None:
         """Ends one session of the user; the identity token it came with, if any."""
-        of_user = and_(SESSIONS.c.user_id == user_id, SESSIONS.c.session_id == session_id)
+        chosen = select(SESSIONS.c.id_token).where(
+            SESSIONS.c.user_id == user_id, SESSIONS.c.session_id == session_id
+        )
         with writing(self._engine) as connection:
-            kept: str | None = connection.execute(select(SESSIONS.c.id_token).where(of_user)).scalar_one_or_none()
-            connection.execute(
-                update(SESSIONS)
-                .where(of_user, SESSIONS.c.ended_us.is_(None))
-                .values(ended_us=self._now_us(), id_token=None)
-            )
+            kept: str | None = connection.execute(chosen).scalar_one_or_none()
+            self._end(connection, user_id, session_id)
         return kept
+
+    def _end(self, connection: Connection, user_id: str, session_id: str) -> bool:
+        """Whether it lived until now."""
+        ended = connection.execute(
+            update(SESSIONS)
+            .where(
+                SESSIONS.c.user_id == user_id, SESSIONS.c.session_id == session_id, SESSIONS.c.ended_us.is_(None)
+            )
+            .values(ended_us=self._now_us(), id_token=None)
+        )
+        return ended.rowcount == 1
 
     def end_all(self, user_id: str, *, but: str | None = None) -> int:
         """Ends every session of the user (but one); how many lived."""
-        lived = [SESSIONS.c.user_id == user_id, SESSIONS.c.ended_us.is_(None)]
-        if but is not None:
-            lived.append(SESSIONS.c.session_id != but)
         with writing(self._engine) as connection:
-            ended = connection.execute(
-                update(SESSIONS).where(*lived).values(ended_us=self._now_us(), id_token=None)
-            )
-        return ended.rowcount
+            lock(connection, user_id)
+            return end_sessions(connection, user_id, self._now_us(), but=but)
 
     def _alive(self) -> list[Any]:
         now_us = self._now_us()

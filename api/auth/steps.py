@@ -12,11 +12,12 @@ from api.auth.accounts import Account
 from api.auth.sessions import Stage
 from domain.kernel import Role
 
-__all__ = ["BY_CODE", "BY_PASSWORD", "BY_RECOVERY_CODE", "next_stage"]
+__all__ = ["BY_CODE", "BY_OIDC", "BY_PASSWORD", "BY_RECOVERY_CODE", "next_stage"]
 
 BY_PASSWORD = "password"  # noqa: S105  a word for the log
 BY_CODE = "password_and_code"
 BY_RECOVERY_CODE = "password_and_recovery_code"
+BY_OIDC = "oidc"
 
 
 def next_stage(account: Account, roles: Collection[Role], *, method: str, needing: Collection[Role]) -> Stage:

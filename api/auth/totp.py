@@ -19,6 +19,7 @@ import pyotp
 import segno
 from sqlalchemy import Engine, delete, func, insert, select, update
 
+from api.auth.standing import Overtaken, changing
 from api.auth.tables import ACCOUNTS, RECOVERY_CODES
 from domain.oversight import PermissionChanged
 from projections.engine.database import writing
@@ -91,17 +92,29 @@ class SecondStep:
             return None
         return Pending(secret.decode(), sign_in_name)
 
-    def confirm(self, user_id: str, pending: Pending, code: str) -> list[str] | None:
-        """Keeps the secret when `code` is one of its codes: the recovery codes, shown only now. Else None."""
+    def fits(self, pending: Pending, code: str) -> bool:
+        """Whether `code` is one of the secret's codes."""
+        return self._step_of(pending.secret, code) is not None
+
+    def confirm(
+        self, user_id: str, pending: Pending, code: str, *, by: str | None = None, first: bool = False
+    ) -> list[str] | None:
+        """Keeps the secret when `code` is one of its codes: the recovery codes, shown only now. Else None.
+
+        `by` is the user's session that asks; the others end. With `first` only where no app is set up. Raises
+        `Overtaken`.
+        """
         step = self._step_of(pending.secret, code)
         if step is None:
             return None
-        kek, codes = self._kek(), [_new_code() for _ in range(RECOVERY_CODES_MADE)]
-        with writing(self._engine) as connection:
+        kek, codes, now_us = self._kek(), [_new_code() for _ in range(RECOVERY_CODES_MADE)], self._now_us()
+        with changing(self._engine, user_id, now_us, by=by) as (connection, account):
+            if first and account["totp_confirmed_us"] is not None:
+                raise Overtaken(user_id)
             connection.execute(
                 update(ACCOUNTS).where(ACCOUNTS.c.user_id == user_id).values(
                     totp_sealed=kek.wrap(pending.secret.encode(), _context(user_id)), totp_kek=kek.kek_id,
-                    totp_confirmed_us=int(self._now_s() * 1e6), totp_last_step=step,
+                    totp_confirmed_us=now_us, totp_last_step=step,
                 )
             )
             connection.execute(delete(RECOVERY_CODES).where(RECOVERY_CODES.c.user_id == user_id))
@@ -111,9 +124,9 @@ class SecondStep:
         self._tell(user_id, "second_step_set_up")
         return codes
 
-    def remove(self, user_id: str) -> None:
-        """Takes the second step away, with its recovery codes."""
-        with writing(self._engine) as connection:
+    def remove(self, user_id: str, *, by: str | None = None) -> None:
+        """Takes the second step away, with its recovery codes; sessions but `by` end. Raises `Overtaken`."""
+        with changing(self._engine, user_id, self._now_us(), by=by) as (connection, _):
             connection.execute(
                 update(ACCOUNTS).where(ACCOUNTS.c.user_id == user_id).values(
                     totp_sealed=None, totp_kek=None, totp_confirmed_us=None, totp_last_step=0
@@ -140,7 +153,7 @@ class SecondStep:
             return int(connection.execute(unspent).scalar_one())
 
     def _spend_code(self, user_id: str, code: str) -> bool:
-        chosen = select(ACCOUNTS.c.totp_sealed, ACCOUNTS.c.totp_kek).where(
+        chosen = select(ACCOUNTS.c.totp_sealed, ACCOUNTS.c.totp_kek, ACCOUNTS.c.totp_confirmed_us).where(
             ACCOUNTS.c.user_id == user_id, ACCOUNTS.c.totp_confirmed_us.is_not(None)
         )
         with self._engine.connect() as connection:
@@ -154,7 +167,10 @@ class SecondStep:
         with writing(self._engine) as connection:
             spent = connection.execute(
                 update(ACCOUNTS)
-                .where(ACCOUNTS.c.user_id == user_id, ACCOUNTS.c.totp_last_step < step)
+                .where(
+                    ACCOUNTS.c.user_id == user_id, ACCOUNTS.c.totp_last_step < step,
+                    ACCOUNTS.c.totp_confirmed_us == row.totp_confirmed_us,
+                )
                 .values(totp_last_step=step)
             )
         return spent.rowcount == 1
@@ -167,7 +183,7 @@ class SecondStep:
                     RECOVERY_CODES.c.user_id == user_id, RECOVERY_CODES.c.code_sha256 == _hash(code),
                     RECOVERY_CODES.c.used_us.is_(None),
                 )
-                .values(used_us=int(self._now_s() * 1e6))
+                .values(used_us=self._now_us())
             )
         return spent.rowcount == 1
 
@@ -179,6 +195,9 @@ class SecondStep:
             if compare_digest(totp.generate_otp(now + offset).encode(), code.encode("utf-8", "replace")):
                 found = now + offset
         return found
+
+    def _now_us(self) -> int:
+        return int(self._now_s() * 1e6)
 
     def _tell(self, user_id: str, change: str) -> None:
         self._announce(PermissionChanged(occurred_at=datetime.now(UTC), principal=user_id, change=change))

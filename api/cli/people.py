@@ -217,13 +217,15 @@ def reset_user(output: Output, name: str, password_stdin: bool, second_step: boo
             raise Failed(f"{name} cannot sign in", code="no-account", hint="anodyne user create NAME --role ROLE")
         try:
             if password is not None:
-                accounts.set_password(user_id, password, must_change=True)
+                accounts.check_strength(user_id, password)
         except WeakPassword as weak:
             raise AskedWrongly(str(weak), code="weak-password") from weak
+        ended = people.identity.sessions.end_all(user_id)
+        if password is not None:
+            accounts.set_password(user_id, password, must_change=True)
         accounts.succeeded(user_id)
         if second_step:
             people.identity.second_step.remove(user_id)
-        ended = people.identity.sessions.end_all(user_id)
     output.result({"user_id": user_id, "sessions_ended": ended}, f"{name} can sign in again; {ended} sessions ended")
 
 

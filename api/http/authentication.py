@@ -113,7 +113,9 @@ def to_sign_in(session: Session | None) -> Response:
     else:
         address = current_app.url_for("web_signing_in.sign_in")
     said = {}
-    if session is None and session_token() is not None:
+    if session is None and request.method not in ("GET", "HEAD"):
+        said["ended"] = "unsent"
+    elif session is None and session_token() is not None:
         said["ended"] = "1"
     wanted = _wanted()
     if wanted is not None and wanted != "/":

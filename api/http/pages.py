@@ -3,11 +3,13 @@ addresses."""
 
 from __future__ import annotations
 
-from flask import request
+from urllib.parse import urlsplit
+
+from flask import current_app, request
 
 from api.http.context import wired
 
-__all__ = ["NOT_PAGES", "is_page", "local_path", "whole_address"]
+__all__ = ["NOT_PAGES", "is_page", "local_path", "next_page", "whole_address"]
 
 PREFIX = "web_"
 NOT_PAGES = ("/v1", "/fhir", "/docs", "/openapi.json", "/healthz", "/metrics")
@@ -29,6 +31,20 @@ def local_path(given: str | None) -> str | None:
     if any(ord(character) <= 32 or character == "\\" or ord(character) == 127 for character in given):
         return None  # browsers drop tabs and line ends, and take a backslash for a slash
     return given
+
+
+def next_page() -> str | None:
+    """Where `?next=` leads once somebody has signed in: where that takes forms only, the nearest page above it."""
+    wanted = local_path(request.args.get("next"))
+    if wanted is None:
+        return None
+    methods = current_app.url_map.bind("").allowed_methods
+    here = urlsplit(wanted).path
+    if "GET" in methods(here) or not methods(here):
+        return wanted
+    while here and "GET" not in methods(here):
+        here = here.rpartition("/")[0]
+    return here or "/"
 
 
 def whole_address(path: str) -> str:

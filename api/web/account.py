@@ -12,7 +12,10 @@ from werkzeug.wrappers import Response
 
 from api.auth.grants import Grant
 from api.auth.passwords import WeakPassword
+from api.auth.standing import Overtaken
+from api.auth.steps import BY_OIDC
 from api.auth.totp import Pending
+from api.http.authentication import to_sign_in
 from api.http.context import session, wired
 from api.http.cookies import clear_session
 from api.http.limits import limiter
@@ -27,8 +30,8 @@ DONE = {
     "password": "Your password is changed. You are signed out everywhere else.",
     "role": "You act in your other role now.",
     "ended": "That session is ended.",
-    "second-step": "The second step is set up.",
-    "no-second-step": "The second step is taken away.",
+    "second-step": "The second step is set up. You are signed out everywhere else.",
+    "no-second-step": "The second step is taken away. You are signed out everywhere else.",
 }
 BROWSERS = (("Firefox/", "Firefox"), ("Edg/", "Edge"), ("OPR/", "Opera"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
 """In this order: Edge and Opera also say Chrome, and Chrome says Safari."""
@@ -38,7 +41,8 @@ SYSTEMS = (
     ("CrOS", "Chromebook"), ("Linux", "Linux"),
 )
 
-WRONG_PASSWORD = "That is not your present password, or there were too many attempts."  # noqa: S105  a sentence
+NOT_ITS_CODE = "That is not the code of this secret. Is the phone's clock right?"
+NOT_PROVED = "Your present password or its code is not right, or there were too many attempts."
 
 
 @blueprint.get("")
@@ -51,6 +55,8 @@ def show() -> Response:
 def change_role() -> Response:
     """Acts in another of one's roles from now on."""
     wanted = request.form.get("role", "")
+    if _needs_an_app(wanted):
+        raise Problem(403, "second-step-first", "That role needs a second step.")
     if not wired().identity.sessions.change_role(session(), wanted):  # type: ignore[arg-type]  # asked of the table
         raise not_found()
     return _back("role")
@@ -106,21 +112,27 @@ def _left() -> Response:
 # --- password and second step --------------------------------------------------------------------
 
 
+@blueprint.errorhandler(Overtaken)
+def overtaken(error: Overtaken) -> Response:
+    """The session was ended from elsewhere while it asked for a change: nothing was done."""
+    return to_sign_in(None)
+
+
 @blueprint.post("/password")
 def change_password() -> Response:
     """Sets another password and ends the account's other sessions."""
     limiter().count_sign_in()
-    mine, identity = session(), wired().identity
+    mine, accounts = session(), wired().identity.accounts
     given, again = request.form.get("password", ""), request.form.get("again", "")
-    if not identity.accounts.is_password(mine.user_id, request.form.get("current", "")):
-        return _page(problem=WRONG_PASSWORD, status=403)
     if given != again:
         return _page(problem="The two new passwords are not the same.", status=422)
     try:
-        identity.accounts.set_password(mine.user_id, given)
+        accounts.check_strength(mine.user_id, given)
     except WeakPassword as weak:
         return _page(problem=str(weak), status=422)
-    identity.sessions.end_all(mine.user_id, but=mine.session_id)
+    if not _is_proved("current", "current-code"):
+        return _page(problem=NOT_PROVED, status=403)
+    accounts.change_password(mine.user_id, given, by=mine.session_id)
     return _back("password")
 
 
@@ -132,16 +144,18 @@ def second_step() -> Response:
 
 @blueprint.post("/second-step")
 def confirm_second_step() -> Response:
-    """Keeps it once its first code and the password are right; shows the recovery codes."""
+    """Keeps it once its first code and all that signing in asks for are right; shows the recovery codes."""
     limiter().count_sign_in()
-    mine, identity = session(), wired().identity
-    if not identity.accounts.is_password(mine.user_id, request.form.get("password", "")):
-        return _second_step(WRONG_PASSWORD, 403)
-    codes = identity.second_step.confirm(mine.user_id, _pending(), request.form.get("code", ""))
+    mine, step, pending = session(), wired().identity.second_step, _pending()
+    code = request.form.get("code", "")
+    if not step.fits(pending, code):  # first: whoever mistypes it keeps the code of the present app
+        return _second_step(NOT_ITS_CODE, 422)
+    if not _is_proved("password", "present-code"):
+        return _second_step(NOT_PROVED, 403)
+    codes = step.confirm(mine.user_id, pending, code, by=mine.session_id)
     if codes is None:
-        return _second_step("That is not the code of this secret. Is the phone's clock right?", 422)
+        return _second_step(NOT_ITS_CODE, 422)
     form_cookie.pop(PENDING, None)
-    identity.sessions.end_all(mine.user_id, but=mine.session_id)
     return render(
         "signing_in/recovery_codes.html", title="Recovery codes", active="web_account.second_step", codes=codes,
         on=current_app.url_for("web_account.show", done="second-step"),
@@ -155,10 +169,16 @@ def remove_second_step() -> Response:
     mine, identity = session(), wired().identity
     if _step_needed(identity.grants.of(mine.user_id)):
         raise Problem(403, "second-step-needed", "Your role needs a second step.")
-    if not identity.accounts.is_password(mine.user_id, request.form.get("remove-password", "")):
-        return _page(problem=WRONG_PASSWORD, status=403)
-    identity.second_step.remove(mine.user_id)
+    if not _is_proved("remove-password", "remove-code"):
+        return _page(problem=NOT_PROVED, status=403)
+    identity.second_step.remove(mine.user_id, by=mine.session_id)
     return _back("no-second-step")
+
+
+def _is_proved(password: str, code: str) -> bool:
+    """Whether these fields of the form hold all that signing in asks for."""
+    given = request.form
+    return wired().identity.proves(session().user_id, given.get(password, ""), given.get(code, ""))
 
 
 # --- pages ---------------------------------------------------------------------------------------
@@ -181,6 +201,7 @@ def _second_step(problem: str | None = None, status: int = 200) -> Response:
     return render(
         "signing_in/second_step.html", title="Set up an authenticator app", active="web_account.second_step",
         status=status, pending=_pending(), problem=problem,
+        account=wired().identity.accounts.of(session().user_id),
     )
 
 
@@ -197,6 +218,15 @@ def _pending() -> Pending:
         pending = step.pending(mine.user_id, account.sign_in_name, form_cookie[PENDING])
     assert pending is not None
     return pending
+
+
+def _needs_an_app(role: str) -> bool:
+    """Whether the role needs a second step and none is set up; whoever comes by the provider has it there."""
+    mine = session()
+    if mine.method == BY_OIDC or role not in wired().settings.second_step_roles:
+        return False
+    account = wired().identity.accounts.of(mine.user_id)
+    return account is not None and account.totp_confirmed_at is None
 
 
 def _step_needed(grants: Sequence[Grant]) -> bool:

@@ -36,6 +36,8 @@ BY_CODE: dict[str, tuple[str, str]] = {
                      "it sent was not taken. Go back, load the page again and send it once more."),
     "foreign-form": ("Not from here", "This was sent by another site's page. Nothing was done."),
     "second-step-needed": ("Your role needs it", "Your role needs a second step, so it cannot be taken away."),
+    "second-step-first": ("A second step first", "That role needs a second step. Set up an authenticator app on your "
+                          "account page, then act in it."),
 }
 """Where the problem's own name says more than its status."""
 

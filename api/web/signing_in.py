@@ -18,12 +18,13 @@ from api.auth.accounts import Account
 from api.auth.acting import changes_are_by
 from api.auth.passwords import WeakPassword
 from api.auth.sessions import Session, Stage
+from api.auth.standing import Overtaken, Stamp
 from api.auth.steps import BY_CODE, BY_PASSWORD, BY_RECOVERY_CODE, next_stage
 from api.http.authentication import STEPS, session_of_request
 from api.http.context import wired
 from api.http.cookies import clear_session, session_token, set_session
 from api.http.limits import limiter
-from api.http.pages import local_path
+from api.http.pages import next_page
 from api.web import sign_in_log
 from api.web.identity_provider import sign_out_address
 from api.web.page import render
@@ -37,6 +38,14 @@ REFUSED = "That name and password do not go together, or there were too many att
 ANSWER_STEP_S = 0.5
 """Refusals leave at whole steps after they came."""
 
+ENDED = {
+    "1": "Your session has ended. What was saved before is kept; what was not sent is lost.",
+    "unsent": "Your session had ended already, so what you sent last was not taken. Sign in and send it again.",
+    "step": "This sign-in is over: it took too long, or it went on in another browser. Begin again. If that other "
+            "browser was not yours, tell whoever manages Anodyne for you.",
+}
+"""What is said where somebody has to sign in again."""
+
 PENDING = "second-step"
 """In the form cookie: the wrapped secret of an authenticator app that is being set up."""
 
@@ -49,7 +58,7 @@ def sign_in() -> Response:
     """The form; whoever is signed in already goes on."""
     session = session_of_request()
     if session is not None and session.stage == "full":
-        return redirect(_next() or "/", code=303)
+        return redirect(next_page() or "/", code=303)
     return _form()
 
 
@@ -68,14 +77,25 @@ def give_password() -> Response:
     return admit(attempt.account, BY_PASSWORD)
 
 
+@blueprint.errorhandler(Overtaken)
+def overtaken(error: Overtaken) -> Response:
+    """Somebody else took the same step first: this browser begins again."""
+    sign_in_log.failed(wired().identity.accounts.of(error.user_id), BY_PASSWORD, "overtaken")
+    end_present()
+    return _over()
+
+
 def _at_a_whole_step(begun: float) -> None:
     """Waits until a whole number of steps has gone by: what was done for a name that exists does not show."""
     gone = time.monotonic() - begun
     time.sleep(math.ceil(gone / ANSWER_STEP_S) * ANSWER_STEP_S - gone)
 
 
-def admit(account: Account, method: str) -> Response:
-    """Lets the person on to the next step, or in. Who has no role anywhere is told so."""
+def admit(account: Account, method: str, *, after: Session | None = None) -> Response:
+    """Lets the person on to the next step, or in; `after` is the step's session. Who has no role anywhere is told so.
+
+    Raises `Overtaken`.
+    """
     identity = wired().identity
     grants = identity.grants.of(account.user_id)
     if not grants:
@@ -87,20 +107,28 @@ def admit(account: Account, method: str) -> Response:
     if stage == "full":
         identity.accounts.succeeded(account.user_id)
         sign_in_log.signed_in(account, grants[0], method)
-    return begin(account.user_id, grants[0].role, method=method, stage=stage)
+    return begin(
+        account.user_id, grants[0].role, method=method, stage=stage, proved=account.stamp,
+        after=None if after is None else after.session_id,
+    )
 
 
 def begin(
-    user_id: str, role: Role, *, method: str, stage: Stage, id_token: str | None = None, on: str | None = None
+    user_id: str, role: Role, *, method: str, stage: Stage, id_token: str | None = None, on: str | None = None,
+    proved: Stamp | None = None, after: str | None = None,
 ) -> Response:
-    """Starts a session under a new token (what the browser held before is ended) and goes on to its page."""
-    end_present()
+    """Starts a session under a new token (what the browser held before is ended) and goes on to its page.
+
+    Raises `Overtaken` as `Sessions.start` does.
+    """
+    if after is None:
+        end_present()
     token = wired().identity.sessions.start(
         user_id, role, method=method, stage=stage, agent=request.headers.get("User-Agent", ""),
-        address=request.remote_addr or "", id_token=id_token,
+        address=request.remote_addr or "", id_token=id_token, proved=proved, after=after,
     )
     form_cookie.clear()
-    response = redirect(on or _next() or "/", code=303) if stage == "full" else _to(STEPS[stage])
+    response = redirect(on or next_page() or "/", code=303) if stage == "full" else _to(STEPS[stage])
     set_session(response, token)
     return response
 
@@ -120,7 +148,7 @@ def end_present() -> tuple[Session, str | None] | None:
 @blueprint.get("/sign-in/code")
 def code() -> Response:
     """Asks for the code of the authenticator app."""
-    return to_form() if _held("code") is None else _code_form()
+    return _over() if _held("code") is None else _code_form()
 
 
 @blueprint.post("/sign-in/code")
@@ -129,7 +157,7 @@ def give_code() -> Response:
     limiter().count_sign_in()
     session = _held("code")
     if session is None:
-        return to_form()
+        return _over()
     accounts = wired().identity.accounts
     free = accounts.count(session.user_id)
     by = wired().identity.second_step.check(session.user_id, request.form.get("code", "")) if free else None
@@ -139,14 +167,14 @@ def give_code() -> Response:
         sign_in_log.failed(account, BY_CODE, "wrong-code" if free else "locked")
         return _code_form("That code is not good (any more), or there were too many attempts.", 401)
     accounts.take_back(session.user_id)
-    return admit(account, BY_CODE if by == "totp" else BY_RECOVERY_CODE)
+    return admit(account, BY_CODE if by == "totp" else BY_RECOVERY_CODE, after=session)
 
 
 @blueprint.get("/sign-in/enrol")
 def enrol() -> Response:
     """Shows what the authenticator app needs, where the role needs one and none is set up."""
     session = _held("enrol")
-    return to_form() if session is None else _enrol_form(session)
+    return _over() if session is None else _enrol_form(session)
 
 
 @blueprint.post("/sign-in/enrol")
@@ -155,17 +183,19 @@ def confirm_enrolment() -> Response:
     limiter().count_sign_in()
     session = _held("enrol")
     if session is None:
-        return to_form()
+        return _over()
     identity = wired().identity
     account = identity.accounts.of(session.user_id)
     assert account is not None
     pending = identity.second_step.pending(session.user_id, account.sign_in_name, form_cookie.get(PENDING, ""))
-    codes = pending and identity.second_step.confirm(session.user_id, pending, request.form.get("code", ""))
+    codes = pending and identity.second_step.confirm(
+        session.user_id, pending, request.form.get("code", ""), by=session.session_id, first=True
+    )
     if not codes:
         return _enrol_form(session, "That is not the code of this secret. Is the phone's clock right?", 422)
     account = identity.accounts.of(session.user_id)
     assert account is not None
-    entered = admit(account, BY_CODE)
+    entered = admit(account, BY_CODE, after=session)
     shown = render(
         "signing_in/recovery_codes.html", title="Recovery codes", active="web_signing_in.enrol", codes=codes,
         on=entered.headers["Location"],
@@ -177,15 +207,16 @@ def confirm_enrolment() -> Response:
 @blueprint.get("/sign-in/password")
 def new_password() -> Response:
     """Asks for a password of one's own, where an operator set the present one."""
-    return to_form() if _held("password") is None else _password_form()
+    return _over() if _held("password") is None else _password_form()
 
 
 @blueprint.post("/sign-in/password")
 def set_new_password() -> Response:
-    """Sets it."""
+    """Sets it, if it is still to be set."""
+    limiter().count_sign_in()
     session = _held("password")
     if session is None:
-        return to_form()
+        return _over()
     given, again = request.form.get("password", ""), request.form.get("again", "")
     accounts = wired().identity.accounts
     if given != again:
@@ -193,12 +224,21 @@ def set_new_password() -> Response:
     if accounts.has_this_password(session.user_id, given):
         return _password_form("Choose another than the one you were given.", 422)
     try:
-        accounts.set_password(session.user_id, given)
+        accounts.change_password(session.user_id, given, by=session.session_id, given=True)
     except WeakPassword as weak:
         return _password_form(str(weak), 422)
     account = accounts.of(session.user_id)
     assert account is not None
-    return admit(account, session.method)
+    return admit(account, session.method, after=session)
+
+
+def _over() -> Response:
+    """From a step that is not this session's (any more): on to where it has come, or back to the beginning."""
+    session = session_of_request()
+    if session is None:
+        begun = request.method == "POST" or session_token() is not None
+        return _to("web_signing_in.sign_in", ended="step" if begun else None)
+    return redirect(next_page() or "/", code=303) if session.stage == "full" else _to(STEPS[session.stage])
 
 
 def _held(stage: Stage) -> Session | None:
@@ -238,21 +278,18 @@ def to_form() -> Response:
     return response
 
 
-def _next() -> str | None:
-    return local_path(request.args.get("next"))
-
-
-def _to(operation: str) -> Response:
-    wanted = _next()
+def _to(operation: str, *, ended: str | None = None) -> Response:
+    said = {name: value for name, value in (("ended", ended), ("next", next_page())) if value}
     address = current_app.url_for(operation)
-    return redirect(address + ("?" + urlencode({"next": wanted}) if wanted else ""), code=303)
+    return redirect(address + ("?" + urlencode(said) if said else ""), code=303)
 
 
 def _form(problem: str | None = None, status: int = 200) -> Response:
     return render(
         "signing_in/sign_in.html", title="Sign in", active="web_signing_in.sign_in", status=status, problem=problem,
-        name=request.form.get("name", ""), next=_next(), local=wired().settings.local_sign_in,
-        ended=request.args.get("ended") == "1", provider=wired().settings.oidc_issuer and wired().settings.oidc_name,
+        name=request.form.get("name", ""), next=next_page(), local=wired().settings.local_sign_in,
+        ended=ENDED.get(request.args.get("ended", "")),
+        provider=wired().settings.oidc_issuer and wired().settings.oidc_name,
         plain=not request.is_secure and request.host.partition(":")[0] not in ("127.0.0.1", "localhost"),
     )
 
@@ -260,7 +297,7 @@ def _form(problem: str | None = None, status: int = 200) -> Response:
 def _code_form(problem: str | None = None, status: int = 200) -> Response:
     return render(
         "signing_in/code.html", title="Your code", active="web_signing_in.code", status=status, problem=problem,
-        next=_next(),
+        next=next_page(),
     )
 
 
@@ -273,12 +310,12 @@ def _enrol_form(session: Session, problem: str | None = None, status: int = 200)
         pending = step.pending(session.user_id, account.sign_in_name, form_cookie[PENDING])
     return render(
         "signing_in/enrol.html", title="Set up a second step", active="web_signing_in.enrol", status=status,
-        problem=problem, pending=pending, next=_next(),
+        problem=problem, pending=pending, next=next_page(),
     )
 
 
 def _password_form(problem: str | None = None, status: int = 200) -> Response:
     return render(
         "signing_in/new_password.html", title="A password of your own", active="web_signing_in.new_password",
-        status=status, problem=problem, next=_next(),
+        status=status, problem=problem, next=next_page(),
     )

@@ -15,9 +15,10 @@ from werkzeug.wrappers import Response
 from api.auth.acting import changes_are_by
 from api.auth.id_token import BadIdToken
 from api.auth.oidc import Arrivals, NotLetIn, Provider
+from api.auth.steps import BY_OIDC
 from api.http.context import wired
 from api.http.limits import limiter
-from api.http.pages import local_path, whole_address
+from api.http.pages import local_path, next_page, whole_address
 from api.http.scope import is_clinic
 from api.web import sign_in_log
 from api.web.identity_provider import provider
@@ -29,7 +30,6 @@ __all__ = ["blueprint"]
 
 blueprint = Blueprint("web_signing_in_oidc", __name__, url_prefix="/sign-in/oidc")
 
-BY_OIDC = "oidc"
 _NEXT = "oidc-next"
 _STATES = "_state_"
 
@@ -43,7 +43,7 @@ def start() -> Response:
     asked = provider()
     for stale in [name for name in form_cookie if name.startswith(_STATES)]:
         form_cookie.pop(stale)  # one sign-in at a time per browser: a cookie is small
-    form_cookie[_NEXT] = local_path(request.args.get("next")) or "/"
+    form_cookie[_NEXT] = next_page() or "/"
     try:
         return cast(Response, asked.authorize_redirect(_callback_address()))
     except (RequestException, RuntimeError) as error:
