@@ -201,6 +201,37 @@ def test_on_paper_everything_is_there(open_as: Callable[..., Page]) -> None:
     assert page.locator("details.data[open]").count() == 0
 
 
+HIDDEN = """all => all.filter(one => !one.checkVisibility() || one.getBoundingClientRect().height === 0)
+    .map(one => one.closest("details").querySelector("summary").textContent.trim())"""
+"""The summaries of what is closed: nothing of it would be printed."""
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_on_paper_nothing_is_closed_on_any_dashboard(open_as: Callable[..., Page], script: bool) -> None:
+    """What was left out, the board as a table, the lists of a patient: printed without a click, with a script or
+    without; on the screen they are closed as before."""
+    page, seen, patient = open_as("owner", "/patients", java_script_enabled=script), 0, ""
+    patient = page.locator("table tbody th a").first.get_attribute("href") or ""
+    for path in ("/today", "/clinics", "/utilization", "/outcomes", "/safety", "/funnel", "/boosters", patient):
+        page.goto(path)
+        inside = page.locator("details:not([data-closes]) > :not(summary)")
+        if script and path not in ("/today", "/clinics", "/boosters"):
+            drawn(page)
+        closed = inside.evaluate_all(HIDDEN)
+        seen += len(closed)
+        page.emulate_media(media="print")
+        assert inside.evaluate_all(HIDDEN) == [], path
+        keep(page, f"{path.strip('/').partition('/')[0]}-on-paper{'' if script else '-without-script'}")
+        page.emulate_media(media="screen")
+        assert inside.evaluate_all(HIDDEN) == closed, path
+        if script:
+            page.evaluate("dispatchEvent(new Event('beforeprint'))")
+            assert page.locator("details:not([data-closes]):not([open])").count() == 0
+            page.evaluate("dispatchEvent(new Event('afterprint'))")
+            assert inside.evaluate_all(HIDDEN) == closed, path
+    assert seen > 3
+
+
 def test_the_lag_is_asked_for_again_by_itself(open_as: Callable[..., Page]) -> None:
     """HTMX asks for the banner every ten seconds and says that nobody is looking; no style of its own."""
     page = open_as("manager", "/glossary")

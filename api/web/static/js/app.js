@@ -31,6 +31,23 @@ for (const gone of ["mouseout", "focusout"]) {
   });
 }
 
+// On paper: light, and everything open that can be opened but the pickers. Style sheets do the same where a browser
+// knows ::details-content; this is for the others, and for the charts' colours.
+const root = document.documentElement;
+let before = null;
+window.addEventListener("beforeprint", () => {
+  const closed = [...document.querySelectorAll("details:not([data-closes]):not([open])")];
+  before = { theme: root.dataset.theme, closed };
+  root.dataset.theme = "light";
+  for (const one of closed) one.open = true;
+});
+window.addEventListener("afterprint", () => {
+  if (!before) return;
+  if (before.theme === undefined) delete root.dataset.theme; else root.dataset.theme = before.theme;
+  for (const one of before.closed) one.open = false;
+  before = null;
+});
+
 for (const button of document.querySelectorAll("[data-prints]")) {
   button.hidden = false;
   button.addEventListener("click", () => window.print());

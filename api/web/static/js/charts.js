@@ -141,19 +141,8 @@
   const watchWidth = () => { for (const figure of all()) resized.observe(figure); };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (ready()) again(); });
 
-  // On paper: light, and every table open.
-  const root = document.documentElement;
-  let before = null;
-  window.addEventListener("beforeprint", () => {
-    before = { theme: root.dataset.theme, open: [...document.querySelectorAll("details.data")].map((one) => [one, one.open]) };
-    root.dataset.theme = "light";
-    for (const [one] of before.open) one.open = true;
-    if (ready()) again();
-  });
-  window.addEventListener("afterprint", () => {
-    if (!before) return;
-    if (before.theme === undefined) delete root.dataset.theme; else root.dataset.theme = before.theme;
-    for (const [one, open] of before.open) one.open = open;
-    if (ready()) again();
-  });
+  // On paper in its colours and width (app.js has made the page light and opened what was closed).
+  for (const moment of ["beforeprint", "afterprint"]) {
+    window.addEventListener(moment, () => { if (ready()) again(); });
+  }
 })();
