@@ -88,7 +88,7 @@ def show(patient_id: UUID) -> Response:
     entries = _entries(patient_id, asked, int(asked["known_at"]))
     since, everything = charts.drawn_from(found), asked.get("drawn") == "all"
     chart = charts.course(found, None if everything else since)
-    follow_up = shown(found.follow_up, "follow_up")
+    follow_up = shown(found.follow_up, "follow_up", lambda _: "#table-follow-up")
     return render(
         "patient.html", title=names([str(patient_id)]).get(str(patient_id)) or f"Patient {str(patient_id)[:8]}",
         active="web_patients.show", picture=found, chart=chart,

@@ -43,8 +43,8 @@ def course(picture: Picture, since: date | None = None) -> Chart:
     return Chart(
         name="course", title="Pain, infusions and what came with them", spec={"layer": layers}, height=400,
         table=table(whole), description=_said(whole),
-        aid="Lines: pain scores 0 to 10. Triangles: infusions. Dashed levels: the course's baseline, and 30 and 50 % "
-            "below it. Diamonds: side effects, larger by grade. Circles: boosters due (open) or booked (filled).",
+        aid="Lines: pain scores 0 to 10. Triangles: infusions; squares beside them: boosters given. Dashed levels: the "
+            "course's baseline, and 30 and 50 % below it. Diamonds: side effects, larger by grade. Circles: boosters due (open) or booked (filled).",
     )  # fmt: skip
 
 
@@ -141,10 +141,16 @@ def _drops(picture: Picture) -> dict[str, Any] | None:
 
 def _infusions(picture: Picture) -> dict[str, Any] | None:
     values = [
-        {"at": _local(one.started_at, picture), "y": INFUSIONS, "told": infusion_in_words(one)}
+        {"at": _local(one.started_at, picture), "y": INFUSIONS, "told": infusion_in_words(one),
+         "booster": one.purpose == "booster"}
         for one in picture.infusions
-    ]
-    return _points("infusions", values, "triangle-up", "@series-1", filled=True, size=60)
+    ]  # fmt: skip
+    layer = _points("infusions", values, "triangle-up", "@series-1", filled=True, size=60)
+    if layer is not None:
+        given = {"test": "datum.booster"}
+        layer["encoding"]["shape"] = {"condition": {**given, "value": "square"}, "value": "triangle-up"}
+        layer["encoding"]["color"] = {"condition": {**given, "value": "@series-2"}, "value": "@series-1"}
+    return layer
 
 
 def _effects(picture: Picture) -> dict[str, Any] | None:
@@ -234,7 +240,9 @@ def _said(picture: Picture) -> str:
     if not picture.pain and not picture.infusions:
         return "Neither a pain score nor an infusion is on record."
     last = next((one for one in reversed(picture.pain) if one.kind == "now"), None)
-    text = f"{count(len(picture.infusions), 'infusion')} and {count(len(picture.pain), 'pain score')}"
+    boosters = sum(one.purpose == "booster" for one in picture.infusions)
+    among = f", {count(boosters, 'booster')} among them," if boosters else ""
+    text = f"{count(len(picture.infusions), 'infusion')}{among} and {count(len(picture.pain), 'pain score')}"
     if last is None:
         return text + "."
     on = last.at.astimezone(ZoneInfo(picture.timezone)).date()
@@ -257,7 +265,8 @@ def _rows(picture: Picture) -> Iterable[tuple[str, tuple[Cell, ...]]]:
     for pain in picture.pain:
         yield _row(pain.at, f"Pain ({words(pain.kind)})", str(pain.score), pain.position, picture)
     for given in picture.infusions:
-        yield _row(given.started_at, "Infusion", infusion_in_words(given), given.position, picture)
+        what = "Booster given" if given.purpose == "booster" else "Infusion"
+        yield _row(given.started_at, what, infusion_in_words(given), given.position, picture)
     for effect in picture.side_effects:
         yield _row(effect.onset_at, "Side effect", effect_in_words(effect), effect.position, picture)
     for booster in (one for one in picture.boosters if one.state in AHEAD):
