@@ -44,7 +44,8 @@ def course(picture: Picture, since: date | None = None) -> Chart:
         name="course", title="Pain, infusions and what came with them", spec={"layer": layers}, height=400,
         table=table(whole), description=_said(whole),
         aid="Lines: pain scores 0 to 10. Triangles: infusions; squares beside them: boosters given. Dashed levels: the "
-            "course's baseline, and 30 and 50 % below it. Diamonds: side effects, larger by grade. Circles: boosters due (open) or booked (filled).",
+            "course's baseline, and 30 and 50 % below it. Diamonds: side effects, larger by grade. Circles: boosters "
+            "due (open) or booked (filled).",
     )  # fmt: skip
 
 
