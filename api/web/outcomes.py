@@ -10,6 +10,7 @@ from api.reports import ask, position_of
 from api.web.address import Rows, View, view
 from api.web.charts import Chart
 from api.web.charts import outcomes as charts
+from api.web.charts.groups import by_ordinal, compared, infusions
 from api.web.figures import Shown, shown
 from api.web.page import render
 from api.web.tables import (
@@ -90,11 +91,11 @@ def _pictures(report: OutcomeReport, asked: View, responders: dict[str, Shown], 
         charts.waterfall(report.waterfall, condition, event),
         charts.duration(report.durations, rows),
         charts.dose(report.dose_response, condition, event),
-        charts.compared("condition", "By condition", report.breakdowns["condition"], rows, condition),
-        charts.compared("ordinal", "By infusion of the course", report.breakdowns["ordinal"], rows),
-        charts.compared("adjunct", "Alone or beside other therapy", report.breakdowns["adjunct"], rows,
-                        lambda group: "beside other therapy" if group == "yes" else "alone"),
-        charts.compared("dose_band", "By dose, mg/kg", report.breakdowns["dose_band"], rows),
+        compared("condition", "By condition", report.breakdowns["condition"], rows, condition),
+        compared("adjunct", "Alone or beside other therapy", report.breakdowns["adjunct"], rows,
+                 lambda group: "beside other therapy" if group == "yes" else "alone"),
+        compared("dose_band", "By dose, mg/kg", report.breakdowns["dose_band"], rows),
+        by_ordinal(report.breakdowns["ordinal"], rows),
     ]  # fmt: skip
 
 
@@ -108,17 +109,21 @@ def _groups(report: OutcomeReport, asked: View, rows: Rows) -> Table:
     return Table(
         name="groups", title="By clinic and month",
         columns=(Column("group", "Group", basis=("of",)),
-                 spread_column("fall", "Median fall", current("landmark_fall")),
-                 rate_column("moderate", "Fall of 30 %", current("responders_infusion_30")),
-                 rate_column("substantial", "Fall of 50 %", current("responders_infusion_50"))),
+                 rate_column("first_30", "Patients: fall of 30 %", current("responders_first_30")),
+                 rate_column("first_50", "Patients: fall of 50 %", current("responders_first_50")),
+                 spread_column("fall", "Infusions: median fall", current("landmark_fall")),
+                 rate_column("moderate", "Infusions: fall of 30 %", current("responders_infusion_30"))),
         rows=tuple(found),
     )  # fmt: skip
 
 
 def _group_cells(name: str, at: int, one: Breakdown, rows: Rows) -> tuple[Cell, ...]:
-    return tuple(
-        figure_cell(shown(getattr(one, part), f"breakdowns.{name}.{at}.{part}", rows))
-        for part in ("landmark_fall", "responders_30", "responders_50")
+    def of(part: str) -> Shown:
+        return shown(getattr(one, part), f"breakdowns.{name}.{at}.{part}", rows)
+
+    return (
+        *(figure_cell(of(part)) for part in ("first_30", "first_50", "landmark_fall")),
+        figure_cell(infusions(one, f"breakdowns.{name}.{at}.responders_30", rows)),
     )
 
 

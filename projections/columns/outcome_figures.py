@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from projections.columns.codes import NONE, Ints
-from projections.columns.groups import compact, distinct
+from projections.columns.codes import NONE, Bools, Ints
+from projections.columns.groups import begins, compact, distinct
 from projections.columns.outcomes import OutcomeColumns
 from projections.columns.relief import REASONS, Reliefs, after_series, fell, left_out, peak_fall, reliefs
 from projections.columns.snapshot import Array
@@ -28,18 +29,30 @@ from projections.metrics.figures import (
 from projections.metrics.lazy import Later
 from projections.metrics.outcomes import DOSE_BANDS, Breakdown, DosePoint, DoseResponse
 from projections.metrics.pain_course import STAGES, PainCourse, PainStage, Waterfall, WaterfallBar
-from projections.metrics.relief import COURSE_BASELINE, MODERATE
-from projections.metrics.statistics import Interval, quantile, spearman, spearman_interval, wilson
+from projections.metrics.relief import COURSE_BASELINE, MODERATE, SUBSTANTIAL
+from projections.metrics.statistics import Interval, quantile, spearman, spearman_interval
 
 BANDS = (*(name for _, name in DOSE_BANDS), "1 and over")
 ORDINALS = (*(str(number) for number in range(1, 8)), "8 and later")
 
 
 class Rates(NamedTuple):
-    """Moderate and substantial responders, per infusion."""
+    """Moderate and substantial responders, and how many patients stand behind."""
 
     moderate: Figure
     substantial: Figure
+    patients: int
+
+
+class Drawn(NamedTuple):
+    """A per-infusion rate's interval by drawing patients; Wilson's is made with the figure."""
+
+    interval: Interval | None
+    method: str
+
+
+_WILSON = Drawn(None, "wilson")
+"""Where no patient counts twice, or there are too few for an interval."""
 
 
 class ReliefFigures:
@@ -96,9 +109,8 @@ class ReliefFigures:
     def low_baseline(self) -> Figure:
         """Shown apart: baselines of 1 and 2."""
         counted = self._reliefs.where(np.flatnonzero(self._reliefs.low_baseline))
-        return proportion(
-            "responders_low_baseline_30", self._facts(counted.where(counted.moderate)), self._counted(counted)
-        )
+        moderate, _ = _drawn([self._clusters(counted)])[0]
+        return self._rate("responders_low_baseline_30", counted, counted.moderate, moderate, {})
 
     def per_infusion(self) -> Rates:
         """Moderate and substantial, per infusion; interval by drawing patients (Wilson where each has but one)."""
@@ -107,14 +119,14 @@ class ReliefFigures:
     def _rates(self, groups: Sequence[Reliefs]) -> list[Rates]:
         counted = [some.where(np.flatnonzero(some.headline)) for some in groups]
         clusters = [self._clusters(some) for some in counted]
-        drawn = [
-            place for place, (some, own) in enumerate(zip(counted, clusters, strict=True))
-            if len(some) >= SMALL and len(own) and own[:, 2].max() > 1
-        ]  # fmt: skip
-        intervals = dict(zip(drawn, clustered_intervals([clusters[place] for place in drawn]), strict=True))
-        return [
-            self._rate(groups[place], some, clusters[place], intervals.get(place)) for place, some in enumerate(counted)
-        ]
+        found = []
+        for every, some, own, (moderate, substantial) in zip(groups, counted, clusters, _drawn(clusters), strict=True):
+            excluded = self._left_out(every, every.left_out)
+            found.append(Rates(
+                self._rate("responders_infusion_30", some, some.moderate, moderate, excluded),
+                self._rate("responders_infusion_50", some, some.substantial, substantial, excluded), len(own),
+            ))  # fmt: skip
+        return found
 
     def _clusters(self, some: Reliefs) -> Ints:
         """By patient: moderate, substantial, all."""
@@ -125,18 +137,10 @@ class ReliefFigures:
         return np.stack((*hits, every[there]), axis=1)
 
     def _rate(
-        self, every: Reliefs, counted: Reliefs, clusters: Ints, drawn: Sequence[Interval | None] | None
-    ) -> Rates:
-        single = not len(clusters) or int(clusters[:, 2].max()) == 1
-        among, excluded = self._counted(counted), self._left_out(every, every.left_out)
-        figures = []
-        for number, (metric, hit) in enumerate((
-            ("responders_infusion_30", counted.moderate), ("responders_infusion_50", counted.substantial),
-        )):  # fmt: skip
-            interval = wilson(int(hit.sum()), len(counted)) if drawn is None else drawn[number]
-            method = "wilson" if single else "clustered_bootstrap"
-            figures.append(proportion(metric, self._facts(counted.where(hit)), among, excluded, interval, method))
-        return Rates(*figures)
+        self, metric: str, counted: Reliefs, hit: Bools, drawn: Drawn, excluded: Mapping[str, int]
+    ) -> Figure:
+        hits = self._facts(counted.where(hit))
+        return proportion(metric, hits, self._counted(counted), excluded, drawn.interval, drawn.method)
 
     # --- by group ----------------------------------------------------------------------------------
 
@@ -154,17 +158,47 @@ class ReliefFigures:
             "month": (self._month(place), lambda month: f"{1970 + month // 12:04d}-{month % 12 + 1:02d}"),
         }
         names, members = [], []
+        per_patient: list[Rates | None] = []
+        nobody = self._per_patient(self._reliefs, slice(0))
         for dimension, (keys, name) in groups.items():
+            firsts = {} if dimension == "ordinal" else self._first_by(keys)
             for key in sorted(distinct(keys), key=name):
                 names.append((dimension, name(key)))
                 members.append(self._reliefs.where(np.flatnonzero(keys == key)))
+                per_patient.append(None if dimension == "ordinal" else firsts.get(key, nobody))
         made: dict[str, list[Breakdown]] = {dimension: [] for dimension in groups}
-        for (dimension, group), own, rates in zip(names, members, self._rates(members), strict=True):
+        for (dimension, group), own, first, rates in zip(
+            names, members, per_patient, self._rates(members), strict=True
+        ):
             made[dimension].append(Breakdown(
-                group=group, landmark_fall=self.falls(some=own), responders_30=rates.moderate,
-                responders_50=rates.substantial,
+                group=group, patients=rates.patients, first_30=first and first.moderate,
+                first_50=first and first.substantial, landmark_fall=self.falls(some=own),
+                responders_30=rates.moderate, responders_50=rates.substantial,
             ))  # fmt: skip
         return {dimension: tuple(own) for dimension, own in made.items()}
+
+    def _first_by(self, keys: Array) -> dict[int, Rates]:
+        """Responders per patient of each group: of the first infusions of courses in it, each patient's first."""
+        firsts = self._found.firsts_of_courses
+        key, patient = keys[firsts], self._given.patient[self._reliefs.place[firsts]]
+        order = np.argsort(key, kind="stable")  # within a group still patient by patient, by drug start
+        order = order[begins(key[order]) | begins(patient[order])]
+        some, key = self._reliefs.where(firsts[order]), key[order]
+        bounds = [*np.flatnonzero(begins(key)).tolist(), len(key)]
+        return {int(key[low]): self._per_patient(some, slice(low, high)) for low, high in pairwise(bounds)}
+
+    def _per_patient(self, some: Reliefs, part: slice) -> Rates:
+        """Of a part of `some` in which each is another patient's; no columns but those of all of it are gathered."""
+        reason, fact = some.left_out[part], self._given.fact[some.place[part]]
+        counted = reason == 0
+        among = FactIds("i", fact[counted], lambda: some.landmark_fall[part][counted])
+        excluded = left_out(reason, facts=lambda places: FactIds("i", fact[places]))
+        hits = (FactIds("i", fact[counted & hit[part]]) for hit in (some.moderate, some.substantial))
+        moderate, substantial = (
+            proportion(f"responders_first_{percent}", hit, among, excluded)
+            for percent, hit in zip((MODERATE, SUBSTANTIAL), hits, strict=True)
+        )
+        return Rates(moderate, substantial, len(among))
 
     def _mg_per_kg(self, place: Ints) -> Array:
         found: Array = self._given.dose_ng_per_kg[place] / 1_000_000
@@ -290,6 +324,17 @@ class ReliefFigures:
             stage=name, day=day, reached=reached, pain=spread("pain_over_time", points, "points", excluded),
             p25=quantile(ordered, 0.25) if enough else None, p75=quantile(ordered, 0.75) if enough else None,
         )  # fmt: skip
+
+
+def _drawn(clusters: Sequence[Ints]) -> list[tuple[Drawn, Drawn]]:
+    """For each group, whose rows are patients (moderate, substantial, all), the intervals by drawing patients."""
+    found = [(_WILSON, _WILSON)] * len(clusters)
+    several = [place for place, own in enumerate(clusters) if own[:, 2].sum() >= max(SMALL, len(own) + 1)]
+    for place, (moderate, substantial) in zip(
+        several, clustered_intervals([clusters[place] for place in several]), strict=True
+    ):
+        found[place] = Drawn(moderate, "clustered_bootstrap"), Drawn(substantial, "clustered_bootstrap")
+    return found
 
 
 def _rho(dose: Array, fall: Array, fact: Array, excluded: Mapping[str, int]) -> Figure:

@@ -98,11 +98,11 @@ class OutcomeColumns:
     @cached_property
     def first(self) -> Reliefs:
         """One per patient: the first infusion of a course in the period, the earliest if there are several."""
-        return self._earliest(self._firsts_of_courses)
+        return self._earliest(self.firsts_of_courses)
 
     def first_at(self, clinic: int) -> Reliefs:
         """The same for one clinic by itself, by its code."""
-        firsts = self._firsts_of_courses
+        firsts = self.firsts_of_courses
         return self._earliest(firsts[self.given.clinic[self.here[firsts]] == clinic])
 
     def _earliest(self, firsts: Ints) -> Reliefs:
@@ -110,7 +110,7 @@ class OutcomeColumns:
         return self.reliefs.where(firsts[begins(self.given.patient[self.here[firsts]])])
 
     @cached_property
-    def _firsts_of_courses(self) -> Ints:
+    def firsts_of_courses(self) -> Ints:
         """Among the period's infusions; a patient's in order of drug start."""
         place = self.here
         return np.flatnonzero((self.given.in_course[place] == 1) & (self.given.course[place] >= 0))

@@ -141,9 +141,11 @@ RELIEF = (
         "100 * (baseline - lowest) / baseline"),
     _of("responders_first_30", "Responders to the first infusion, moderate", "share",
         "Patients whose landmark fall after the first infusion of a course is at least 30 %; one per patient, the "
-        "first such infusion of the period. " + _LEFT_OUT, "fall >= 30 % / patients with a landmark fall"),
+        "first such infusion of the period. Of a group (a condition, a dose band, a clinic, a month): the patient's "
+        "first of those in it. " + _LEFT_OUT, "fall >= 30 % / patients with a landmark fall", version=2),
     _of("responders_first_50", "Responders to the first infusion, substantial", "share",
-        "As the moderate rate, with a fall of at least 50 %.", "fall >= 50 % / patients with a landmark fall"),
+        "As the moderate rate, with a fall of at least 50 %.", "fall >= 50 % / patients with a landmark fall",
+        version=2),
     _of("responders_gate_30", "Responders at the gate, moderate", "share",
         "Patients whose landmark fall after the infusion that the response gate assessed is at least 30 %; one per "
         "patient, the last gate of the period. " + _LEFT_OUT, "fall >= 30 % / patients with a landmark fall"),
@@ -166,8 +168,9 @@ RELIEF = (
         "As the moderate rate, with a fall of at least 50 %.",
         "landmark fall >= 50 % / infusions with a landmark fall", version=2),
     _of("responders_low_baseline_30", "Responders with a baseline of 1 or 2", "share",
-        "Shown apart: infusions whose course baseline is under 3, landmark fall at least 30 %.",
-        "landmark fall >= 30 % / infusions with a landmark fall and baseline 1 or 2"),
+        "Shown apart, per infusion: those whose course baseline is 1 or 2, landmark fall at least 30 %; the interval "
+        "draws patients, as that of infusions followed by moderate relief.",
+        "landmark fall >= 30 % / infusions with a landmark fall and baseline 1 or 2", version=2),
     _of("onset", "Onset of relief", "hours",
         "From drug stop to the first score of the window with a fall of at least 30 % of the course baseline; "
         "infusions without one left out and counted.", "first score with fall >= 30 % - drug stop"),
@@ -281,6 +284,14 @@ SAFETY = (
 )
 
 SUPERSEDED = (
+    _of("responders_first_30", "Responders to the first infusion, moderate", "share",
+        "Patients whose landmark fall after the first infusion of a course is at least 30 %; one per patient, the "
+        "first such infusion of the period. " + _LEFT_OUT, "fall >= 30 % / patients with a landmark fall"),
+    _of("responders_first_50", "Responders to the first infusion, substantial", "share",
+        "As the moderate rate, with a fall of at least 50 %.", "fall >= 50 % / patients with a landmark fall"),
+    _of("responders_low_baseline_30", "Responders with a baseline of 1 or 2", "share",
+        "Shown apart: infusions whose course baseline is under 3, landmark fall at least 30 %.",
+        "landmark fall >= 30 % / infusions with a landmark fall and baseline 1 or 2"),
     msgspec.structs.replace(BOOSTER_DUE, version=1, text=BOOSTER_DUE.text.replace("after the day it", "since it")),
     _of("follow_up_answered", "Follow-up answered", "share",
         "Of the prompts due in the period and before as_of, at the clinic that set them, those with a score of the "

@@ -76,8 +76,12 @@ def falls(metric: str, reliefs: Sequence[Relief]) -> Spread:
 
 def first_of_course(material: Material) -> list[Relief]:
     """One per patient: the first infusion of a course in the period, the earliest if there are several."""
+    return _first_of_course(material.reliefs)
+
+
+def _first_of_course(reliefs: Sequence[Relief]) -> list[Relief]:
     first: dict[str, Relief] = {}
-    for one in material.reliefs:
+    for one in reliefs:
         if one.infusion.in_course == 1 and one.infusion.course is not None:
             first.setdefault(one.infusion.patient, one)
     return list(first.values())
@@ -151,7 +155,21 @@ def after_28_days(metric: str, percent: int, material: Material) -> Figure:
 
 def per_infusion(reliefs: Sequence[Relief]) -> tuple[Figure, Figure]:
     """Moderate and substantial, per infusion; interval by drawing patients (Wilson where each has but one)."""
-    counted = [one for one in reliefs if one.headline]
+    excluded = left_out(one.left_out for one in reliefs if one.left_out)
+    return _by_patient(
+        ("responders_infusion_30", "responders_infusion_50"), [one for one in reliefs if one.headline], excluded
+    )
+
+
+def low_baseline(reliefs: Sequence[Relief]) -> Figure:
+    """Shown apart: baselines of 1 and 2; interval as per infusion."""
+    metrics = ("responders_low_baseline_30", "responders_low_baseline_30")
+    return _by_patient(metrics, [one for one in reliefs if one.low_baseline], {})[0]
+
+
+def _by_patient(
+    metrics: tuple[str, str], counted: Sequence[Relief], excluded: Mapping[str, int]
+) -> tuple[Figure, Figure]:
     clusters: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     for one in counted:
         own = clusters[one.infusion.patient]
@@ -165,28 +183,22 @@ def per_infusion(reliefs: Sequence[Relief]) -> tuple[Figure, Figure]:
         intervals: list[Interval | None] = [wilson(len(some), len(counted)) for some in (moderate, substantial)]
     else:
         (intervals,) = clustered_intervals([np.array([clusters[name] for name in sorted(clusters)])])
-    excluded = left_out(one.left_out for one in reliefs if one.left_out)
     among = [one.infusion.fact for one in counted]
     method = "wilson" if single else "clustered_bootstrap"
     return (
-        proportion("responders_infusion_30", moderate, among, excluded, intervals[0], method),
-        proportion("responders_infusion_50", substantial, among, excluded, intervals[1], method),
+        proportion(metrics[0], moderate, among, excluded, intervals[0], method),
+        proportion(metrics[1], substantial, among, excluded, intervals[1], method),
     )
 
 
-def low_baseline(reliefs: Sequence[Relief]) -> Figure:
-    """Shown apart: baselines of 1 and 2."""
-    counted = [one for one in reliefs if one.low_baseline]
-    return proportion(
-        "responders_low_baseline_30", [one.infusion.fact for one in counted if one.responded(MODERATE)],
-        [one.infusion.fact for one in counted],
-    )  # fmt: skip
-
-
 class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
-    """One group's falls and responders."""
+    """One group: responders to first infusions, per patient (headline; not by ordinal), and falls and responders per
+    infusion. `patients` stand behind those."""
 
     group: str
+    patients: int
+    first_30: Figure | None
+    first_50: Figure | None
     landmark_fall: Spread
     responders_30: Figure
     responders_50: Figure
@@ -207,18 +219,27 @@ def breakdowns(material: Material) -> dict[str, tuple[Breakdown, ...]]:
         "clinic": lambda one: one.clinic,
         "month": month,
     }
-    return {name: tuple(_broken_down(material.reliefs, group)) for name, group in groups.items()}
+    return {
+        name: tuple(_broken_down(material.reliefs, group, per_patient=name != "ordinal"))
+        for name, group in groups.items()
+    }
 
 
-def _broken_down(reliefs: Sequence[Relief], group: Callable[[Infusion], str]) -> Iterable[Breakdown]:
+def _broken_down(
+    reliefs: Sequence[Relief], group: Callable[[Infusion], str], *, per_patient: bool
+) -> Iterable[Breakdown]:
     members: dict[str, list[Relief]] = defaultdict(list)
     for one in reliefs:
         members[group(one.infusion)].append(one)
     for name, own in sorted(members.items()):
         moderate, substantial = per_infusion(own)
+        first = _first_of_course(own)
         yield Breakdown(
-            group=name, landmark_fall=falls("landmark_fall", own), responders_30=moderate, responders_50=substantial
-        )
+            group=name, patients=len({one.infusion.patient for one in own if one.headline}),
+            first_30=responders("responders_first_30", MODERATE, first) if per_patient else None,
+            first_50=responders("responders_first_50", SUBSTANTIAL, first) if per_patient else None,
+            landmark_fall=falls("landmark_fall", own), responders_30=moderate, responders_50=substantial,
+        )  # fmt: skip
 
 
 # --- onset, how many it takes ---------------------------------------------------------------------

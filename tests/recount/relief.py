@@ -95,7 +95,8 @@ def _per_infusion(own: pd.DataFrame, least: int) -> dict[str, Any]:
 
 def _low_baseline(own: pd.DataFrame) -> dict[str, Any]:
     low = own[(own.landmark_out == "baseline_under_3") & own.landmark.notna()]
-    return stats.share(int((low.landmark >= MODERATE).sum()), len(low), interval="bootstrap")
+    shown = stats.share(int((low.landmark >= MODERATE).sum()), len(low), interval="bootstrap")
+    return {**shown, "bootstrap": (low.landmark >= MODERATE, low.patient)}
 
 
 def _onset(own: pd.DataFrame) -> dict[str, Any]:
@@ -135,6 +136,8 @@ def _breakdowns(courses: Courses, own: pd.DataFrame) -> dict[str, Any]:
     return {
         name: {
             str(group): {
+                **({"first_30": None, "first_50": None} if name == "ordinal" else _first_ones(part)),
+                "patients": _counted(part)[0].patient.nunique(),
                 "landmark_fall": _falls(part, "landmark"), "responders_30": _per_infusion(part, MODERATE),
                 "responders_50": _per_infusion(part, SUBSTANTIAL),
             }
@@ -142,6 +145,11 @@ def _breakdowns(courses: Courses, own: pd.DataFrame) -> dict[str, Any]:
         }
         for name, key in keys.items()
     }  # fmt: skip
+
+
+def _first_ones(part: pd.DataFrame) -> dict[str, Any]:
+    """Per patient, by the first infusion of a course that is in the group."""
+    return _pair("first", part[part.ordinal == 1].sort_values(["started", "position"]).drop_duplicates("patient"))
 
 
 def _dose_response(firsts: pd.DataFrame) -> dict[str, Any]:

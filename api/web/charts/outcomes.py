@@ -13,7 +13,7 @@ from api.web.wording import NOTHING, number, words
 from projections.metrics.duration import SHOWN_DAYS, Curve
 from projections.metrics.figures import SMALL
 from projections.metrics.lazy import Each
-from projections.metrics.outcomes import Breakdown, DoseResponse
+from projections.metrics.outcomes import DoseResponse
 from projections.metrics.pain_course import PainCourse, PainStage, Waterfall
 from projections.metrics.relief import MODERATE, SUBSTANTIAL
 
@@ -35,7 +35,7 @@ def rates(name: str, title: str, aid: str, some: Sequence[tuple[str, Shown]]) ->
     drawn = [(label, one) for label, one in some if one.raw is not None]
     values = []
     for label, one in drawn:
-        low, high = _limits(one)
+        low, high = limits(one)
         values.append({"label": label, "share": one.raw, "low": low, "high": high, "n": one.n, "basis": one.basis})
     y = {"field": "label", "type": "nominal", "sort": None, "title": None,
          "axis": {"ticks": False, "domain": False, "labelLimit": 180}}
@@ -68,29 +68,20 @@ def rates(name: str, title: str, aid: str, some: Sequence[tuple[str, Shown]]) ->
     )
 
 
-def _limits(one: Shown) -> tuple[float | None, float | None]:
-    limits = getattr(one.figure, "interval", None)
-    return (limits[0], limits[1]) if limits else (None, None)
+def limits(one: Shown) -> tuple[float | None, float | None]:
+    """Of the figure's interval; None where it has none."""
+    found = getattr(one.figure, "interval", None)
+    return (found[0], found[1]) if found else (None, None)
 
 
 def _rate_row(label: str, one: Shown) -> tuple[Cell, ...]:
-    low, high = _limits(one)
-    return row_of(label, figure_cell(one), _percent(low), _percent(high), one.n)
+    low, high = limits(one)
+    return row_of(label, figure_cell(one), percent(low), percent(high), one.n)
 
 
-def _percent(value: float | None) -> Cell:
+def percent(value: float | None) -> Cell:
+    """A share as a cell."""
     return cell(value, NOTHING if value is None else f"{number(value * 100, 1)} %")
-
-
-def compared(
-    name: str, title: str, groups: Sequence[Breakdown], rows: Rows, label: Callable[[str], str] = words
-) -> Chart:
-    """Infusions followed by a fall of at least 30 %, by group."""
-    return rates(
-        name, title, "Dot: share of infusions followed by a fall of at least 30 %. Line: its 95 % interval.",
-        [(label(one.group), shown(one.responders_30, f"breakdowns.{name}.{at}.responders_30", rows))
-         for at, one in enumerate(groups)],
-    )  # fmt: skip
 
 
 def pain(course: PainCourse, rows: Rows) -> Chart:
