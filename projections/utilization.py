@@ -9,6 +9,7 @@ from functools import cache
 import msgspec
 from sqlalchemy import Connection
 
+from domain.vocabulary.reasons import VISIT_KINDS
 from projections.columns.asked import asked
 from projections.columns.attendance import Attendance, third_next_available
 from projections.columns.bookings import load_slots, with_consultations
@@ -35,7 +36,8 @@ class Utilization(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UtilizationReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`together` and by clinic. `visits` and `bookings` are how many facts were looked at."""
+    """`together` and by clinic; the third next available by clinic and kind of visit. `visits` and `bookings` are how
+    many facts were looked at."""
 
     period: Period
     as_of: datetime
@@ -43,7 +45,7 @@ class UtilizationReport(msgspec.Struct, frozen=True, kw_only=True):
     clinics: tuple[str, ...]
     together: Utilization
     by_clinic: Mapping[str, Utilization]
-    third_next_available: Mapping[str, Figure]
+    third_next_available: Mapping[str, Mapping[str, Figure]]
     visits: int
     bookings: int
     definitions: tuple[Definition, ...] = (*ROOMS, *PUNCTUALITY, *ATTENDANCE)
@@ -69,10 +71,10 @@ def report(
         )
 
     @cache
-    def every_third_next() -> dict[str, Figure]:
+    def every_third_next() -> dict[str, dict[str, Figure]]:
         return _third_next_available(facts, known, cut)
 
-    def third_next(clinic: str) -> Figure:
+    def third_next(clinic: str) -> Mapping[str, Figure]:
         return every_third_next()[clinic]
 
     return UtilizationReport(
@@ -83,8 +85,10 @@ def report(
     )  # fmt: skip
 
 
-def _third_next_available(facts: Facts, known: Mapping[str, ClinicCalendar], cut: Cut) -> dict[str, Figure]:
-    """By clinic, for a visit of the protocol's default length, looked for from as_of on."""
+def _third_next_available(
+    facts: Facts, known: Mapping[str, ClinicCalendar], cut: Cut
+) -> dict[str, dict[str, Figure]]:
+    """By clinic and kind, for a visit of the kind's default length, looked for from as_of on."""
     ahead = {
         clinic: Period(today, today + timedelta(days=LOOK_AHEAD_DAYS))
         for clinic, calendar in known.items()
@@ -93,20 +97,17 @@ def _third_next_available(facts: Facts, known: Mapping[str, ClinicCalendar], cut
     ends = max((period_span(known[clinic].timezone, days)[1] for clinic, days in ahead.items()), default=cut.as_of_us)
     taken = load_slots(facts, known, (cut.as_of_us, ends), cut)
     minutes = {
-        clinic: found for clinic, one in known.items() if (found := default_minutes(one, cut.as_of_us)) is not None
+        kind: tuple(one.visit_minutes(kind, cut.as_of_us) for one in known.values()) for kind in VISIT_KINDS
     }
-    days = third_next_available(facts, known, taken, minutes, cut.as_of_us, ahead) if known else {}
-    figures: dict[str, Figure] = {}
-    for clinic in known:
+    days = third_next_available(facts, known, taken, set(minutes.values()), cut.as_of_us, ahead) if known else {}
+    figures: dict[str, dict[str, Figure]] = {}
+    for place, clinic in enumerate(known):
         rows = FactIds("a", taken.fact[taken.clinic == facts.codes("clinic").of(clinic)])
-        figures[clinic] = amount("third_next_available", days[clinic], "days", n=len(rows), rows=rows)
+        figures[clinic] = {
+            kind: amount("third_next_available", days[of][place], "days", n=len(rows), rows=rows)
+            for kind, of in minutes.items()
+        }
     return figures
-
-
-def default_minutes(calendar: ClinicCalendar, at_us: int) -> int | None:
-    """How long a room is needed by the protocol in force: preparation, infusion, monitoring, turnover."""
-    one = calendar.protocol_at(at_us)
-    return one.preparation + one.infusion + one.monitoring + one.turnover if one else None
 
 
 def weeks(last: date, count: int = 13) -> Period:

@@ -9,8 +9,6 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
-from domain.day_sheet import default_minutes
-from domain.protocol import VisitMinutes
 from projections.facts.encoding import DAY, MINUTE, Encode, ident, micros, moment, plain
 from projections.facts.loading import calendars, load_slots
 from projections.facts.reading import Cut, fetch, fetch_in
@@ -139,16 +137,8 @@ def _entry(row: Mapping[str, Any], calendar: ClinicCalendar, offers: int, cut: C
         entry_id=row["waiting"], patient=row["patient"], visit_kind=row["visit_kind"],
         earliest=moment(row["starts_us"]), latest=moment(row["ends_us"]), joined=moment(row["at_us"]),
         local_date=local_date(calendar.timezone, row["starts_us"]),
-        minutes=_minutes(calendar, row["visit_kind"], cut.as_of_us), offers=offers, fact=row["fact_id"],
+        minutes=calendar.visit_minutes(row["visit_kind"], cut.as_of_us), offers=offers, fact=row["fact_id"],
     )
-
-
-def _minutes(calendar: ClinicCalendar, visit_kind: str, at_us: int) -> int | None:
-    one = calendar.protocol_at(at_us)
-    if one is None:
-        return None
-    return default_minutes(visit_kind, VisitMinutes(
-        preparation=one.preparation, infusion=one.infusion, monitoring=one.monitoring, turnover=one.turnover))
 
 
 def _freed(

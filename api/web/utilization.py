@@ -38,6 +38,10 @@ def _figures(together: Utilization, rows: Rows) -> dict[str, Shown]:
     }
 
 
+OF_EACH_LENGTH = {"consultation": "Consultation", "trial": "Infusion", "follow_up": "Follow-up"}
+"""Kinds of visit with a length of their own; every infusion is as long as the first."""
+
+
 @blueprint.get("/utilization")
 def show() -> Response:
     """Room time, attendance and punctuality of the clinics asked for."""
@@ -62,10 +66,14 @@ def _third_next(report: UtilizationReport, asked: View, rows: Rows) -> Table:
     definition = current("third_next_available")
     return Table(
         name="third-next-available", title=definition.title,
-        columns=(Column("clinic", "Clinic"), rate_column("days", "Days", definition)),
+        columns=(Column("clinic", "Clinic"), *(
+            rate_column(kind, title, definition) for kind, title in OF_EACH_LENGTH.items()
+        )),
         rows=tuple(
-            (cell(asked.clinic(clinic).name), _days(shown(figure, f"third_next_available.{clinic}", rows)))
-            for clinic, figure in report.third_next_available.items()
+            (cell(asked.clinic(clinic).name), *(
+                _days(shown(found[kind], f"third_next_available.{clinic}.{kind}", rows)) for kind in OF_EACH_LENGTH
+            ))
+            for clinic, found in report.third_next_available.items()
         ),
     )  # fmt: skip
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -165,10 +166,11 @@ _OUTCOMES = ("attended", "clinic_side", "patient_late", "patient_24h_or_more", "
 
 
 def third_next_available(
-    facts: Facts, known: Mapping[str, ClinicCalendar], slots: Slots, minutes: Mapping[str, int], as_of_us: int,
-    ahead: Mapping[str, Period],
-) -> dict[str, float | None]:
-    """By clinic, days until the third free slot of `minutes` within `ahead`; None when there are fewer."""
+    facts: Facts, known: Mapping[str, ClinicCalendar], slots: Slots, lengths: Iterable[tuple[int | None, ...]],
+    as_of_us: int, ahead: Mapping[str, Period],
+) -> dict[tuple[int | None, ...], list[float | None]]:
+    """By lengths (minutes at each clinic), days until each clinic's third free slot of that length within `ahead`;
+    None when there are fewer."""
     spans = {clinic: period_span(known[clinic].timezone, period) for clinic, period in ahead.items()}
     low, high = min(one[0] for one in spans.values()), max(one[1] for one in spans.values())
     number = facts.codes("clinic").column(-1)
@@ -185,16 +187,19 @@ def third_next_available(
     edges = axis.on(np.full(len(room), low - DAY), room), axis.on(np.full(len(room), high + DAY), room)
     taken = union(clipped(axis.put(Spans(standing.starts_us, standing.ends_us), room), *edges))
     free = difference(opening, taken)
-    need = np.array([minutes.get(clinic, 2**20) * MINUTE for clinic in known], dtype=np.int64)
     room = axis.room(free)
-    clinic = axis.clinic[room]
-    which, times = paired(np.zeros(len(room), np.int64), np.minimum(free.lengths // need[clinic], 3))
-    starts = axis.moment(free.starts[which], room[which]) + times * need[clinic[which]]
-    found: dict[str, float | None] = {}
-    for place, name in enumerate(known):
-        own = np.sort(starts[clinic[which] == place])
-        found[name] = float((own[2] - as_of_us) / DAY) if len(own) >= 3 else None
-    return found
+    begins, clinic = axis.moment(free.starts, room), axis.clinic[room]
+
+    def third(minutes: Sequence[int | None]) -> Iterator[float | None]:
+        need = np.array([2**20 if one is None else one for one in minutes], dtype=np.int64)[clinic] * MINUTE
+        which, times = paired(np.zeros(len(room), np.int64), np.minimum(free.lengths // need, 3))
+        starts, of = begins[which] + times * need[which], clinic[which]
+        limits = np.searchsorted(of, np.arange(len(known) + 1))  # rooms, and so the free time, stand by clinic
+        for low, high in pairwise(limits.tolist()):
+            found = np.partition(starts[low:high], 2)[2] if high - low >= 3 else None
+            yield None if found is None else float((found - as_of_us) / DAY)
+
+    return {one: list(third(one)) for one in lengths}
 
 
 def _first_known(*columns: Array) -> Array:

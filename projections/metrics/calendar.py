@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from domain.day_sheet import default_minutes
+from domain.protocol import VisitMinutes
 from projections.facts.encoding import MINUTE, micros, moment
 from projections.metrics.intervals import Span, difference, intersection, union
 
@@ -152,6 +154,13 @@ class ClinicCalendar(msgspec.Struct, frozen=True):
     def protocol_at(self, at_us: int) -> ProtocolMinutes | None:
         """The protocol in force at a moment."""
         return max((one for one in self.protocols if one.at_us <= at_us), key=lambda one: one.at_us, default=None)
+
+    def visit_minutes(self, visit_kind: str, at_us: int) -> int | None:
+        """The kind's default length, as a booking without an end has it; None before a protocol is adopted."""
+        one = self.protocol_at(at_us)
+        return None if one is None else default_minutes(visit_kind, VisitMinutes(
+            preparation=one.preparation, infusion=one.infusion, monitoring=one.monitoring, turnover=one.turnover
+        ))  # fmt: skip
 
     def open_spans(self, period: Period, *, prime: bool = False) -> list[Span]:
         """When the clinic as a whole is open (or in its prime time), closures of the whole clinic taken out."""

@@ -108,9 +108,10 @@ ATTENDANCE = (
     _of("lead_time", "Lead time", "days", "From the first booking to the start, of bookings live at their start.",
         "(start - booked at) / 24 h"),
     _of("third_next_available", "Third next available", "days",
-        "Days from as_of to the start of the third free slot of the visit kind's default length (the protocol's "
-        "minutes): free room-time within open, cut into slots back to back from each opening or booking's end.",
-        "(start of the third slot - as_of) / 24 h"),
+        "By kind of visit, days from as_of to the start of the third free slot of its default length: 60 minutes for a "
+        "consultation, 30 for a follow-up, for an infusion the protocol's preparation, infusion, monitoring and "
+        "turnover. Free room-time within open is cut into slots back to back from each opening or booking's end.",
+        "(start of the third slot - as_of) / 24 h", version=2),
 )
 
 _WINDOW = (
@@ -284,6 +285,10 @@ SAFETY = (
 )
 
 SUPERSEDED = (
+    _of("third_next_available", "Third next available", "days",
+        "Days from as_of to the start of the third free slot of the visit kind's default length (the protocol's "
+        "minutes): free room-time within open, cut into slots back to back from each opening or booking's end.",
+        "(start of the third slot - as_of) / 24 h"),
     _of("responders_first_30", "Responders to the first infusion, moderate", "share",
         "Patients whose landmark fall after the first infusion of a course is at least 30 %; one per patient, the "
         "first such infusion of the period. " + _LEFT_OUT, "fall >= 30 % / patients with a landmark fall"),

@@ -11,6 +11,7 @@ import pytest
 
 from api.http import examples as ex
 from domain.kernel import Role
+from domain.vocabulary.reasons import VISIT_KINDS
 from projections import utilization
 from projections.metrics.calendar import Period
 from tests.api.story import NEVER_CARES
@@ -163,15 +164,17 @@ def test_free_slots_and_the_third_next_available_agree_with_the_dashboard(world:
     assert found["slots"][0]["starts_at"] == aware(world, 20, "00:00")
     world.caught_up()
     now = world.services.clock.now()
-    third = get(world, f"{here(world)}/free-slots?visit_kind=trial")["third_next_available"]
     today = now.astimezone(HERE).date()
     with world.read_side.database.reads.connect() as connection:
-        figure = utilization.report(
+        figures = utilization.report(
             connection, [world.ids[ex.CLINIC]], Period(today, today), as_of=now
         ).third_next_available[world.ids[ex.CLINIC]]
-    assert figure.value is not None
-    away = datetime.fromisoformat(third["starts_at"]) - now
-    assert float(figure.value) == pytest.approx(away / timedelta(days=1), abs=60 / 86400)
+    assert set(figures) == set(VISIT_KINDS)
+    for kind, figure in figures.items():
+        third = get(world, f"{here(world)}/free-slots?visit_kind={kind}")["third_next_available"]
+        assert figure.value is not None
+        away = datetime.fromisoformat(third["starts_at"]) - now
+        assert float(figure.value) == pytest.approx(away / timedelta(days=1), abs=60 / 86400), kind
 
 
 def test_a_closure_is_a_work_list_until_its_bookings_are_made_again(world: World) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from domain.vocabulary.reasons import VISIT_KINDS
 from projections.facts.loading import calendars, load_slots, load_visits, widest, with_consultations
 from projections.facts.reading import Cut
 from projections.metrics.attendance import (
@@ -18,7 +19,7 @@ from projections.metrics.attendance import (
 from projections.metrics.calendar import ClinicCalendar, Period, local_date, period_span
 from projections.metrics.figures import Figure, amount
 from projections.metrics.rooms import room_figures, tally_rooms
-from projections.utilization import LOOK_AHEAD_DAYS, Utilization, UtilizationReport, default_minutes
+from projections.utilization import LOOK_AHEAD_DAYS, Utilization, UtilizationReport
 
 
 def report(
@@ -56,8 +57,10 @@ def report(
     )  # fmt: skip
 
 
-def _third_next_available(conn: Connection, known: Mapping[str, ClinicCalendar], cut: Cut) -> dict[str, Figure]:
-    """By clinic, for a visit of the protocol's default length, looked for from as_of on."""
+def _third_next_available(
+    conn: Connection, known: Mapping[str, ClinicCalendar], cut: Cut
+) -> dict[str, dict[str, Figure]]:
+    """By clinic and kind, for a visit of the kind's default length, looked for from as_of on."""
     ahead = {
         clinic: Period(today, today + timedelta(days=LOOK_AHEAD_DAYS))
         for clinic, calendar in known.items()
@@ -65,10 +68,14 @@ def _third_next_available(conn: Connection, known: Mapping[str, ClinicCalendar],
     }
     ends = max((period_span(known[clinic].timezone, days)[1] for clinic, days in ahead.items()), default=cut.as_of_us)
     taken = load_slots(conn, known, (cut.as_of_us, ends), cut)
-    found: dict[str, Figure] = {}
+    found: dict[str, dict[str, Figure]] = {}
     for clinic, calendar in known.items():
         here = [slot for slot in taken if slot.clinic == clinic]
-        minutes = default_minutes(calendar, cut.as_of_us)
-        days = third_next_available(calendar, here, minutes, cut.as_of_us, ahead[clinic]) if minutes else None
-        found[clinic] = amount("third_next_available", days, "days", n=len(here), rows=[slot.fact for slot in here])
+        found[clinic] = {}
+        for kind in VISIT_KINDS:
+            minutes = calendar.visit_minutes(kind, cut.as_of_us)
+            days = third_next_available(calendar, here, minutes, cut.as_of_us, ahead[clinic]) if minutes else None
+            found[clinic][kind] = amount(
+                "third_next_available", days, "days", n=len(here), rows=[slot.fact for slot in here]
+            )
     return found

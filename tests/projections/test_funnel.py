@@ -117,7 +117,8 @@ def test_rates_count_only_those_referred_long_enough_ago(age: int, denominator: 
 
 
 def test_the_third_free_slot_is_looked_for_from_now_on() -> None:
-    """Two hours from 8 to 17 in one room: 8 to 10 is booked, so the third slot of the day begins at 14."""
+    """One room from 8 to 17, booked from 8 to 10: the third slot begins at 14 for an infusion (two hours), at 12 for a
+    consultation (one), at 11 for a follow-up (half an hour)."""
     history = clinic()
     history.add("clinic.room_added.v1", CLINIC, AT - 80 * DAY, clinic=CLINIC, room_id=uid(1, 2), room_name="1")
     history.add(
@@ -138,7 +139,10 @@ def test_the_third_free_slot_is_looked_for_from_now_on() -> None:
         found = utilization.report(conn, [str(CLINIC)], day, as_of=AT).third_next_available[str(CLINIC)]
     visit = EXAMPLE_PROTOCOL.visit
     assert visit.preparation + visit.infusion + visit.monitoring + visit.turnover == 120
-    assert found.value == pytest.approx((wednesday + DAY / 4 - AT) / DAY)
+    for kind in ("trial", "series", "booster", "re_induction"):
+        assert found[kind].value == pytest.approx((wednesday + DAY / 4 - AT) / DAY)
+    assert found["consultation"].value == pytest.approx((wednesday + DAY / 6 - AT) / DAY)
+    assert found["follow_up"].value == pytest.approx((wednesday + DAY / 8 - AT) / DAY)
 
 
 @pytest.mark.parametrize(("held_after", "outcome"), [(0.02, "attended"), (1.5, "unresolved")])

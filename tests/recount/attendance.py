@@ -172,6 +172,12 @@ class Attendance:
         }
 
 
+CONSULTATION, FOLLOW_UP = 60, 30
+LENGTHS = {"consultation": CONSULTATION, "follow_up": FOLLOW_UP}
+"""Minutes of visits of which the protocol says nothing."""
+KINDS = ("consultation", "trial", "series", "booster", "re_induction", "follow_up")
+
+
 def third_next(
     clinic: Clinic, bookings: pd.DataFrame, as_of: pd.Timestamp, minutes: int, days: int = 90
 ) -> float | None:

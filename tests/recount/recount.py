@@ -59,8 +59,12 @@ class Recount:
         held = self.base.came.slots
         third = {}
         for one in chosen:
-            visit = self.clinics[one].protocol(self.as_of)["visit"]
-            third[one] = {"value": attendance.third_next(self.clinics[one], held, self.as_of, sum(visit.values()))}
+            visit = sum(self.clinics[one].protocol(self.as_of)["visit"].values())
+            of = {
+                minutes: {"value": attendance.third_next(self.clinics[one], held, self.as_of, minutes)}
+                for minutes in (attendance.CONSULTATION, attendance.FOLLOW_UP, visit)
+            }
+            third[one] = {kind: of[attendance.LENGTHS.get(kind, visit)] for kind in attendance.KINDS}
         return {"together": both(chosen), "by_clinic": {one: both([one]) for one in chosen},
                 "third_next_available": third}
 

@@ -24,10 +24,12 @@ MEANT: dict[str, tuple[tuple[str, Any], ...]] = {
         (r"\w+(\.\*)?\.rooms\.by_hour_of_week\.\*\.utilization", "weekday_hour"),
         (r"\w+(\.\*)?\.rooms\.phases\.\w+", "phase_share"),
         (r"\w+(\.\*)?\.attendance\.not_infused_by_reason\.\w+", "arrived_not_infused"),
-        (r"third_next_available\.\*", "third_next_available"),
+        (r"third_next_available\.\*\.\w+", "third_next_available"),
         (r"\w+(\.\*)?\.(rooms|attendance)\.\w+", SAME),
     ),
     "outcomes": (
+        (r"breakdowns\.\w+\.\*\.first_30", "responders_first_30"),
+        (r"breakdowns\.\w+\.\*\.first_50", "responders_first_50"),
         (r"breakdowns\.\w+\.\*\.landmark_fall", "landmark_fall"),
         (r"breakdowns\.\w+\.\*\.responders_30", "responders_infusion_30"),
         (r"breakdowns\.\w+\.\*\.responders_50", "responders_infusion_50"),
