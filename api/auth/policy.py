@@ -16,7 +16,7 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-25.30"
+VERSION = "2026-11-25.31"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset",
@@ -165,6 +165,8 @@ POLICY: Mapping[str, Permit] = dict([
             web_schedule.leave_waitlist"""),
     *_pages(MANAGES, """web_schedule.declare_closure web_schedule.lift_closure web_schedule.set_hours
             web_schedule.open_feed web_schedule.close_feed"""),
+    *_pages(ANSWERS | {"auditor"}, "web_schedule.on_call"),
+    *_pages(MANAGES, "web_schedule.set_on_call"),
     *_pages(READS_FIGURES | READS_CHART, "web_rows.show web_events.show"),
 ])
 

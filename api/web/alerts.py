@@ -72,7 +72,8 @@ def _shown(one: Alert, now: datetime, known: Mapping[str, str]) -> dict[str, obj
     return {
         "alert_id": one.alert_id, "patient": patient_cell(str(one.patient_id), known), "patient_id": one.patient_id,
         "kind": HOME_ALERTS[one.kind].text, "clinic": clinic.name, "raised_at": one.raised_at,
-        "timezone": clinic.timezone, "minutes": max(0, round((now - one.raised_at).total_seconds() / 60)),
+        "timezone": clinic.timezone, "clinic_id": one.clinic_id,
+        "minutes": max(0, round((now - one.raised_at).total_seconds() / 60)),
         "told": told_of(one, now),
     }
 

@@ -64,7 +64,7 @@ def show() -> Response:
         lede="Of the last 30 days: what the mail server refused for good or never took, and alerts to people without "
              "an address. Whoever runs Anodyne can send one again: anodyne reminders resend.",
         tables=[Table(
-            name="letters", title="Letters", rows=rows, empty="Every letter found its way.",
+            name="letters", title="Letters", rows=rows, empty="No letter was given up.",
             columns=(
                 Column("written", "Written"), Column("about", "About"), Column("whom", "To whom"),
                 Column("clinic", "Clinic"), Column("why", "What became of it"),

@@ -85,7 +85,7 @@ def sheet(world: World, days: int) -> day_sheet.State:
 PAGES = {
     "web_schedule.day": "{day}", "web_schedule.week": "week/{day}", "web_schedule.book": "book",
     "web_schedule.series": "series", "web_schedule.waitlist": "waitlist", "web_schedule.premises": "premises",
-    "web_schedule.of_patient": "visits?patient={patient}",
+    "web_schedule.of_patient": "visits?patient={patient}", "web_schedule.on_call": "on-call",
 }
 FORMS = {
     "web_schedule.find": "find", "web_schedule.make_booking": "book", "web_schedule.book_series": "series",
@@ -97,7 +97,7 @@ FORMS = {
     "web_schedule.leave_waitlist": "{day}/waitlist/{id}/leave",
     "web_schedule.declare_closure": "closures", "web_schedule.lift_closure": "closures/{id}/lift",
     "web_schedule.set_hours": "hours", "web_schedule.open_feed": "calendar-feeds",
-    "web_schedule.close_feed": "calendar-feeds/{id}/close",
+    "web_schedule.close_feed": "calendar-feeds/{id}/close", "web_schedule.set_on_call": "on-call",
 }
 
 

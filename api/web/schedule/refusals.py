@@ -49,9 +49,15 @@ WORDS = {
     "prime-time-outside-hours": "Prime time lies within opening hours.",
     "unknown-code": "Choose one of the list.",
     "calendar-feed-not-found": "That address was withdrawn already.",
+    "not-assigned": "They do not work here any more.",
     "feed-label-not-valid": "Say whom the address is for, in a few words.",
 }
 
+ON_CALL = {
+    "/clinic_phone": "That is no telephone number: write it as +1 555 0100, or 555-0100 ext. 12.",
+    "/escalate_after_minutes": "The time to acknowledge runs from 1 minute to a day.",
+    "/staff_ids": "They are on the list already.",
+}
 TAKEN = {
     "room": "{room} is taken", "patient": "The patient has another visit", "nurse": "The nurse has no place left",
     "prescriber": "The prescriber has another consultation",
@@ -64,6 +70,8 @@ def refused(at: Desk, error: DomainError) -> str:
         what, _, which = str(error.data.get("resource", "")).partition(":")
         room = at.room_name(UUID(which)) if what == "room" else ""
         return taken(at, what, error.data.get("ends"), room)
+    if error.code == "on-call-not-valid":
+        return ON_CALL.get(str(error.data.get("pointer", "")), "That person cannot acknowledge an alert.")
     if error.code == "already-waiting":
         return _waits(at, error)
     return WORDS.get(error.code, str(error))

@@ -28,6 +28,7 @@ SAID = {
     "waits": "On the waitlist.", "left": "Off the waitlist.",
     "offered": "The offer is noted; the time is free until it is booked.", "closed": "The closure is declared.",
     "lifted": "The closure is lifted.", "hours": "The opening hours are set.", "feed": "The calendar address is ready.",
+    "on_call": "The on-call list is set.", "on_call_details": "Time and telephone are set.",
     "withdrawn": "The calendar address answers no more.",
 }
 
@@ -170,6 +171,7 @@ def tabs(at: Desk, page: str, day: date) -> list[tuple[str, str, bool]]:
         ("Waitlist", at.to("waitlist"), "waitlist", "web_schedule.waitlist"),
         ("Book a series", at.to("series"), "series", "web_schedule.series"),
         ("Closures and hours", at.to("premises"), "premises", "web_schedule.premises"),
+        ("On call", at.to("on_call"), "on_call", "web_schedule.on_call"),
     ]
     return [(label, href, name == page) for label, href, name, operation in ways if may(operation)]
 
