@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Literal
 
 import pyotp
 import pytest
@@ -190,6 +191,37 @@ def test_signing_out_everywhere_ends_the_other_browser_too(served: Served, brows
         assert "/sign-in" in pages[1].url
     for page in pages:
         page.context.close()
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "dark"), (390, "light")])
+def test_one_signs_out_from_the_menu_without_scripts(
+    served: Served, browser: Browser, width: int, theme: Literal["dark", "light"]
+) -> None:
+    """On a shared desk by keyboard, on a phone by touch: two steps from any page, and nobody is signed in any more."""
+    name = f"Sam Shared {width}"
+    make_user(served, name, "--lasting")
+    page = browser.new_context(
+        base_url=served.address, viewport={"width": width, "height": 844}, color_scheme=theme, java_script_enabled=False
+    ).new_page()
+    page.goto("/glossary")
+    give(page, name, OWN)
+    page.wait_for_url("**/glossary")
+    if width < 760:
+        page.get_by_text("Menu", exact=True).click()
+    out = page.get_by_role("button", name="Sign out", exact=True)
+    assert out.count() == 1
+    out.scroll_into_view_if_needed()
+    if width < 760:
+        assert out.bounding_box()["height"] >= 44  # type: ignore[index]
+        out.click()
+    else:
+        page.get_by_role("link", name="Account").focus()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+    page.wait_for_url("**/sign-in")
+    page.goto("/glossary")
+    assert "/sign-in" in page.url
+    page.context.close()
 
 
 def test_through_the_organisation_s_identity_provider(

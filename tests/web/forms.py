@@ -64,9 +64,9 @@ class _Reader(HTMLParser):
 
 
 def forms_of(html: str) -> list[Form]:
-    """Every form of the page."""
+    """Every form of the page's content (the menu's, by which one signs out, stands on every page)."""
     reader = _Reader()
-    reader.feed(html)
+    reader.feed(html.partition("<main")[2] or html)
     return reader.forms
 
 

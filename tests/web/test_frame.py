@@ -23,6 +23,21 @@ def test_a_manager_opens_the_page(lived: World, path: str) -> None:
     assert "Fictional data" in page.text
 
 
+@pytest.mark.parametrize("menu", ["menu-panel", "side-nav"])
+def test_one_signs_out_on_every_page(lived: World, menu: str) -> None:
+    """At a desk that several share: in the menu, by a form of its own, beside the name of who is signed in."""
+    browser = lived.browser("manager", "A")
+    for path in ("/glossary", "/utilization?from=yesterday", "/account"):
+        shown = browser.get(path).text.partition(f'class="{menu}"')[2].partition("</nav>")[0]
+        assert "manager A" in shown and '<form method="post" action="/sign-out">' in shown, path
+    token = re.search(r'name="csrf_token" value="([^"]+)"', shown)
+    assert token is not None
+    assert browser.post("/sign-out").status_code == 403, "not from another site's page"
+    assert browser.get("/account").status_code == 200
+    assert browser.post("/sign-out", data={"csrf_token": token[1]}).status_code == 303
+    assert browser.get("/account").status_code == 303
+
+
 def test_the_front_door_leads_to_the_first_page_of_the_role(lived: World) -> None:
     """A manager lands on a dashboard, a biller, who may open none yet, on what there is."""
     assert lived.browser("manager", "A").get("/").status_code == 303
