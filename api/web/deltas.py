@@ -1,20 +1,20 @@
 """What changed from one period to the next, and whether it means anything.
 
-A difference of two rates is called clear when Newcombe's interval for it (method 10, from the two Wilson intervals)
-leaves out 0; of two medians when the intervals of their means do not overlap; of amounts without an interval it is only
-told. Better and worse are said for figures of which everybody would say so, in words and not by colour alone.
+A difference is called clear by a test of its kind (`projections.metrics.differences`): of shares by Newcombe's
+interval, of rates by the exact test of two Poisson rates, of medians by the ranks of the numbers behind them. A change
+of anything else (minutes, a share of minutes) is only told. Better and worse are said for figures of which everybody
+would say so, in words and not by colour alone.
 """
 
 from __future__ import annotations
 
-from math import hypot
 from typing import Literal
 
 import msgspec
 
 from api.web.figures import Shown
 from api.web.wording import NBSP, number, quantity
-from projections.metrics.figures import Figure, Spread
+from projections.metrics.differences import differ
 
 __all__ = ["Delta", "delta"]
 
@@ -51,7 +51,7 @@ def delta(now: Shown, before: Shown) -> Delta:
     if abs(change) < 1e-9:
         return Delta(text="as before", was=was, clear=False)
     arrow, size = ("▲" if change > 0 else "▼"), _size(change, now.figure.unit)
-    clear = _clear(now.figure, before.figure)
+    clear = differ(now.figure, before.figure)
     if clear is False:
         return Delta(text=f"{size}, within chance", was=was, arrow=arrow, clear=False)
     good = GOOD.get(now.definition.name, "neither")
@@ -68,18 +68,3 @@ def _size(change: float, unit: str) -> str:
         return f"{number(abs(change) * 100, 1)}{NBSP}points"
     value, name = quantity(abs(change), unit)
     return f"{value}{NBSP}{name}".strip()
-
-
-def _clear(now: Figure | Spread, before: Figure | Spread) -> bool | None:
-    """Whether the change is more than chance; None where that cannot be said."""
-    if isinstance(now, Figure) and isinstance(before, Figure):
-        if now.interval is None or before.interval is None or now.value is None or before.value is None:
-            return None
-        low = now.value - before.value - hypot(now.value - now.interval[0], before.interval[1] - before.value)
-        high = now.value - before.value + hypot(now.interval[1] - now.value, before.value - before.interval[0])
-        return not low <= 0 <= high
-    if isinstance(now, Spread) and isinstance(before, Spread):
-        if now.mean_interval is None or before.mean_interval is None:
-            return None
-        return now.mean_interval[0] > before.mean_interval[1] or now.mean_interval[1] < before.mean_interval[0]
-    return None
