@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser.support import SCREENSHOTS
 
 SCALE = "0.25"
 READY_WITHIN_S = 120
@@ -71,6 +74,12 @@ def _wait_until_ready(address: str, log: Path) -> None:
             return
         time.sleep(0.2)
     raise AssertionError(f"not ready after {READY_WITHIN_S} s: {log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_this_runs_screenshots() -> None:
+    """A page that is gone leaves no picture of an earlier run behind."""
+    shutil.rmtree(SCREENSHOTS, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

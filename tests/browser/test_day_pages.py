@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -12,15 +11,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Served
+from tests.browser.states import log, most_infused
 from tests.browser.support import drawn, follow
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-
-def _log(served: Served, query: str) -> list[tuple[object, ...]]:
-    """Straight from the log's file: nothing of ours in between."""
-    with sqlite3.connect(f"file:{served.home}/log.sqlite3?mode=ro", uri=True) as connection:
-        return connection.execute(query).fetchall()
 
 
 def _busiest(served: Served) -> str:
@@ -29,7 +23,7 @@ def _busiest(served: Served) -> str:
     turns: list[tuple[int, int]] = []
     names = "('infusion.started.v1', 'infusion.given.v1')"
     query = f"SELECT stream_id, name, payload FROM care_events WHERE name IN {names} ORDER BY position"
-    for stream, name, payload in _log(served, query):
+    for stream, name, payload in log(served, query):
         at = round(datetime.fromisoformat(json.loads(str(payload))["occurred_at"]).timestamp())
         if name == "infusion.started.v1":
             begun[stream] = at
@@ -78,21 +72,11 @@ def test_without_scripts_the_browser_renews_it(open_as: Callable[..., Page]) -> 
 
 def test_a_patients_picture_has_as_many_infusions_as_the_log(open_as: Callable[..., Page], served: Served) -> None:
     """The patient of the demo with most infusions: one triangle each, counted in the log's file."""
-    struck = {
-        (stream, json.loads(str(payload))["entry"]) for stream, payload in
-        _log(served, "SELECT stream_id, payload FROM care_events WHERE name = 'entry.struck.v1'")
-    }  # fmt: skip
-    given: dict[str, int] = {}
-    for stream, version, subject in _log(
-        served, "SELECT stream_id, version, subject FROM care_events WHERE name = 'infusion.given.v1'"
-    ):
-        if (stream, version) not in struck:
-            given[str(subject)] = given.get(str(subject), 0) + 1
-    patient = max(sorted(given), key=lambda one: given[one])
-    assert given[patient] >= 5
+    patient, given = most_infused(served)
+    assert given >= 5
     page = open_as("owner", f"/patients/{patient}")
     drawn(page)
-    assert page.locator("figure[data-chart=course] .infusions_marks path").count() == given[patient]
+    assert page.locator("figure[data-chart=course] .infusions_marks path").count() == given
     assert page.locator("figure[data-chart=course] .pain_marks, figure[data-chart=course] [class*=pain]").count() > 0
 
 

@@ -20,7 +20,8 @@ from api.http.app import create_app
 from api.http.pages import is_page
 from api.settings import Settings
 from tests.browser.conftest import LOOKS, Served
-from tests.browser.support import axe, drawn, keep, transferred, watch
+from tests.browser.states import other_states
+from tests.browser.support import Watch, axe, drawn, follow, keep, transferred, watch
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -40,29 +41,41 @@ def application(served: Served) -> Flask:
 
 
 @pytest.fixture(scope="session")
-def pages(application: Flask, browser: Browser, served: Served, signed_in: Callable[[str], Any]) -> dict[str, str]:
-    """One address of every page that the demo's owner can click to, by operation."""
-    context = browser.new_context(base_url=served.address, storage_state=signed_in("owner"))
+def pages_of(
+    application: Flask, browser: Browser, served: Served, signed_in: Callable[[str], Any]
+) -> Callable[[str], dict[str, str]]:
+    """From a role of the demo to one address of every page that its person can click to, by operation."""
     routes = application.url_map.bind("localhost")
-    found: dict[str, str] = {}
-    waiting, seen = ["/"], {"/"}
-    while waiting:
-        answer = context.request.get(waiting.pop(0))
-        assert answer.ok, (answer.url, answer.status)
-        if "text/html" not in answer.headers["content-type"]:
-            continue
-        for address in _addresses(answer.url.removeprefix(served.address), answer.text()):
-            try:
-                operation = routes.match(address.partition("?")[0], method="GET")[0]
-            except HTTPException:
+
+    def found_by(role: str) -> dict[str, str]:
+        context = browser.new_context(base_url=served.address, storage_state=signed_in(role))
+        found: dict[str, str] = {}
+        waiting, seen = ["/"], {"/"}
+        while waiting:
+            answer = context.request.get(waiting.pop(0))
+            assert answer.ok, (role, answer.url, answer.status)
+            if "text/html" not in answer.headers["content-type"]:
                 continue
-            if is_page(operation) and operation not in NOT_A_PAGE and operation not in found:
-                found[operation] = address
-                if address not in seen:
-                    seen.add(address)
-                    waiting.append(address)
-    context.close()
-    return found
+            for address in _addresses(answer.url.removeprefix(served.address), answer.text()):
+                try:
+                    operation = routes.match(address.partition("?")[0], method="GET")[0]
+                except HTTPException:
+                    continue
+                if is_page(operation) and operation not in NOT_A_PAGE and operation not in found:
+                    found[operation] = address
+                    if address not in seen:
+                        seen.add(address)
+                        waiting.append(address)
+        context.close()
+        return found
+
+    return found_by
+
+
+@pytest.fixture(scope="session")
+def pages(pages_of: Callable[[str], dict[str, str]]) -> dict[str, str]:
+    """One address of every page that the demo's owner can click to, by operation."""
+    return pages_of("owner")
 
 
 def _addresses(here: str, html: str) -> list[str]:
@@ -93,12 +106,64 @@ def test_pages_are_sound_in_every_look(
         page.goto(address)
         drawn(page)
         keep(page, f"{operation.removeprefix('web_').replace('.show', '')}-{look}")
-        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        found = [*axe(page), *watched.found(page), *([f"{wide} px too wide"] if wide > 1 else [])]
-        watched.complaints.clear()
-        watched.elsewhere.clear()
-        wrong += [f"{operation} ({address}): {one}" for one in found]
+        wrong += [f"{operation} ({address}): {one}" for one in faults(page, watched)]
     assert not wrong, "\n".join(wrong)
+
+
+def faults(page: Page, watched: Watch) -> list[str]:
+    """What is wrong with the page that is open."""
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    found = [*axe(page), *watched.found(page), *([f"{wide} px too wide"] if wide > 1 else [])]
+    watched.complaints.clear()
+    watched.elsewhere.clear()
+    return found
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_pages_are_sound_in_other_states(look: str, open_as: Callable[..., Page], served: Served) -> None:
+    """Busy, past, empty, thin, refused, long: what the demo's own now does not show. The errors are told by Chromium
+    as errors of the console; nothing else may be."""
+    subscribe = open_as("owner", "/account/digest")
+    subscribe.get_by_label("E-mail address").fill("owner@example.org")
+    follow(subscribe.locator("main form button").first)
+    wrong: list[str] = []
+    page = open_as("owner", "about:blank", look)
+    watched = watch(page, served.address)
+    for name, (address, words) in other_states(served).items():
+        answer = page.goto(address)
+        drawn(page)
+        keep(page, f"{name}-{look}")
+        said = (page.locator("body").text_content() or "").replace("\u00a0", " ")
+        assert words in said, f"{name} ({address}) does not say: {words}"
+        told = [one for one in faults(page, watched) if answer is None or str(answer.status) not in one]
+        wrong += [f"{name} ({address}): {one}" for one in told]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("role", ["manager", "biller", "auditor"])
+def test_pages_are_sound_as_other_roles_see_them(
+    role: str, pages_of: Callable[[str], dict[str, str]], open_as: Callable[..., Page], served: Served
+) -> None:
+    """Each page that the role can click to and that says to it what it does not say to the owner."""
+    found = pages_of(role)
+    assert len(found) >= 4, found
+    wrong: list[str] = []
+    page, owner = open_as(role, "about:blank"), open_as("owner", "about:blank")
+    watched = watch(page, served.address)
+    for operation, address in found.items():
+        if _content(page, address) == _content(owner, address):
+            continue  # judged as the owner's
+        page.goto(address)
+        drawn(page)
+        keep(page, f"{operation.removeprefix('web_').replace('.show', '')}-{role}")
+        wrong += [f"{operation} ({address}): {one}" for one in faults(page, watched)]
+    assert not wrong, "\n".join(wrong)
+
+
+def _content(page: Page, address: str) -> str:
+    """What the page says, without its navigation and without the moment and the tokens of this one answer."""
+    html = page.context.request.get(address).text().partition("<main")[2].partition("</main>")[0]
+    return re.sub(r'(?<=as_of=)[^&"]*|(?<=known_at=)[^&"]*|(?<=name="csrf_token" value=")[^"]*', "", html)
 
 
 def test_pages_are_light_to_load(
