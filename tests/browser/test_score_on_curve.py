@@ -8,6 +8,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from urllib.parse import urlparse
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -39,7 +40,7 @@ def _link(served: Served, patient: str) -> str:
     request = urllib.request.Request(
         f"{served.address}/v1/diary/{patient}/links", data=json.dumps({"asks": ["nrs"]}).encode(), method="POST",
         headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json",
-                 "Idempotency-Key": f"score-on-curve-{patient}"})
+                 "Idempotency-Key": str(uuid4())})
     with urllib.request.urlopen(request, timeout=30) as answer:
         return urlparse(json.load(answer)["url"]).path
 
