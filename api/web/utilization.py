@@ -13,6 +13,7 @@ from api.web.figures import Shown, shown
 from api.web.page import render
 from api.web.tables import Cell, Column, Table, basis_of, cell, figure_table, rate_column
 from api.web.terms import reason
+from api.web.wording import lapse
 from projections.metrics.definitions import current
 from projections.utilization import Utilization, UtilizationReport
 
@@ -71,17 +72,19 @@ def _third_next(report: UtilizationReport, asked: View, rows: Rows) -> Table:
         )),
         rows=tuple(
             (cell(asked.clinic(clinic).name), *(
-                _days(shown(found[kind], f"third_next_available.{clinic}.{kind}", rows)) for kind in OF_EACH_LENGTH
+                when_free(shown(found[kind], f"third_next_available.{clinic}.{kind}", rows)) for kind in OF_EACH_LENGTH
             ))
             for clinic, found in report.third_next_available.items()
         ),
     )  # fmt: skip
 
 
-def _days(one: Shown) -> Cell:
+def when_free(one: Shown) -> Cell:
+    """Days until a slot is free, hours and minutes on the first."""
     if one.raw is None:
         return Cell(text="none within 60 days", basis=basis_of(one.figure))
-    return Cell(text=f"{one.value} {one.unit}", value=one.raw, href=one.href, basis=basis_of(one.figure))
+    soon = lapse(one.raw * 24 * 60) if one.raw < 1 else f"{one.value} {one.unit}"
+    return Cell(text=soon, value=one.raw, href=one.href, basis=basis_of(one.figure))
 
 
 def _not_infused(report: UtilizationReport, rows: Rows) -> Table:
