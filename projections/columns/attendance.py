@@ -11,6 +11,7 @@ import numpy as np
 from projections.columns.axis import RoomAxis
 from projections.columns.bookings import Slots
 from projections.columns.codes import NONE, Ints
+from projections.columns.groups import split
 from projections.columns.opening import Protocols, open_spans
 from projections.columns.rooms import RoomTime
 from projections.columns.snapshot import Array
@@ -55,8 +56,7 @@ class Attendance:
         slots, outcomes = self._slots, self._outcomes()
         live = slots.live_at_start
         days = (slots.starts_us - slots.first_booked_us) / DAY
-        for number, tally in enumerate(found):
-            mine = np.flatnonzero(self._slot_clinic == number)
+        for mine, tally in zip(split(self._slot_clinic, len(found)), found, strict=True):
             for place, name in enumerate(_OUTCOMES):
                 counted = mine[outcomes[mine] == place]
                 if len(counted):
@@ -103,8 +103,8 @@ class Attendance:
             for tally, us in zip(found, sums, strict=True):
                 setattr(tally, name, us)
         slot = np.unique(slot)
-        for number, tally in enumerate(found):
-            tally.freed = FactIds("a", slots.fact[slot[self._slot_clinic[slot] == number]])
+        for mine, tally in zip(split(self._slot_clinic[slot], len(found)), found, strict=True):
+            tally.freed = FactIds("a", slots.fact[slot[mine]])
         return found
 
     # --- visits ------------------------------------------------------------------------------------
@@ -120,8 +120,8 @@ class Attendance:
         waiting = (arrived != NONE) & (until == NONE)
         wait = np.maximum(0, np.where(until == NONE, self._as_of_us, until) - since) / MINUTE
         fact = visits.fact[mine]
-        for one, tally in zip(self._rooms.clinics, found, strict=True):
-            own = np.flatnonzero(self._visit_clinic == one.number)
+        parts = split(self._visit_clinic, len(found))
+        for one, tally, own in zip(self._rooms.clinics, found, parts, strict=True):
             tally.timed = FactIds("v", fact[own[timed[own]]])
             tally.on_time = FactIds("v", fact[own[on_time[own]]])
             came = own[arrived[own] != NONE]
@@ -151,11 +151,11 @@ class Attendance:
         ended = infused | (visits.ending[mine] >= 0)
         reason = np.where(visits.reason[mine] >= 0, visits.reason[mine], visits.ending[mine])
         fact = visits.fact[mine]
-        for number, tally in enumerate(found):
-            own = clinic == number
-            tally.ended = FactIds("v", fact[own & ended])
-            tally.going_on = int((own & ~ended).sum())
-            not_infused = np.flatnonzero(own & ended & ~infused)
+        for own, tally in zip(split(clinic, len(found)), found, strict=True):
+            done = own[ended[own]]
+            tally.ended = FactIds("v", fact[done])
+            tally.going_on = len(own) - len(done)
+            not_infused = done[~infused[done]]
             tally.not_infused = defaultdict(list, {
                 words.name(code): FactIds("v", fact[not_infused[reason[not_infused] == code]])
                 for code in np.unique(reason[not_infused]).tolist()

@@ -15,7 +15,7 @@ from projections.columns.codes import NONE, Bools, Ints, Known
 from projections.columns.groups import coming_after, cut, is_word, pick, standing_before, whole
 from projections.columns.snapshot import Array, Rows
 from projections.columns.store import Facts
-from projections.columns.zones import clock
+from projections.columns.zones import local_days
 from projections.facts.encoding import DAY
 from projections.facts.reading import Cut
 from projections.facts.tables import appointment_facts, course_facts, visit_facts
@@ -180,19 +180,18 @@ def with_consultations(
     facts: Facts, found: Slots, known: Mapping[str, ClinicCalendar], span: Span, at: Cut
 ) -> Slots:
     """`found` with the bookings attended whose consultation was held: same clinic, patient and local day."""
+    here = facts.codes("clinic").marked(list(known))
     held = facts.of(course_facts).between(span[0] - DAY, min(span[1], at.as_of_us + 1))
     held = cut(held.where(is_word(facts, held["kind"], "consultation")), at)
     asks = is_word(facts, found.visit_kind, "consultation") & (found.left < 0)
+    mine, held = np.flatnonzero(asks & here[found.clinic]), held.where(here[held["clinic"]])
+
+    def keys(clinic: Array, patient: Array, us: Array) -> Ints:
+        whose = clinic.astype(np.int64) * len(facts.codes("patient")) + patient
+        return whose << 20 | local_days(facts, known, clinic, us)
+
+    days = keys(held["clinic"], held["patient"], held["at_us"])
+    came = mine[np.isin(keys(found.clinic[mine], found.patient[mine], found.starts_us[mine]), days)]
     attended, no_show = found.attended.copy(), found.no_show.copy()
-    for clinic, calendar in known.items():
-        code = facts.codes("clinic").of(clinic)
-        mine = np.flatnonzero(asks & (found.clinic == code))
-        there = held.where(held["clinic"] == code)
-        if not len(mine) or not len(there):
-            continue
-        local = clock(calendar.timezone, *span)
-        days = local.day(there["at_us"]) << 32 | there["patient"].astype(np.int64)
-        came = mine[np.isin(local.day(found.starts_us[mine]) << 32 | found.patient[mine].astype(np.int64), days)]
-        attended[came] = True
-        no_show[came] = False
+    attended[came], no_show[came] = True, False
     return Slots(**{**vars(found), "attended": attended, "no_show": no_show})

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from projections.columns.codes import NONE, Bools
-from projections.columns.groups import compact, cut, distinct, first, is_word, members, pick, whole
+from projections.columns.codes import NONE, Bools, Ints
+from projections.columns.groups import compact, cut, distinct, first, is_word, members, pick, split, whole
 from projections.columns.patients import survivors
 from projections.columns.relief import Scored, left_out, scores_of
 from projections.columns.safety import InPeriod
@@ -50,19 +50,26 @@ class FollowUp:
     def answered(self, clinic: int | None = None) -> Figure:
         """Prompts due in the period, answered or not; of one clinic by its code."""
         due = self._due
-        mine = np.ones(len(due.fact), dtype=bool) if clinic is None else due.clinic == clinic
-        own, reasons = due.fact[mine], due.reasons[mine]
+        fact, answered, reasons = due.fact, due.answered, due.reasons
+        if clinic is not None:
+            fact, answered, reasons = (column[self._by_clinic[clinic]] for column in (fact, answered, reasons))
         return proportion(
-            "follow_up_answered", FactIds("f", due.fact[mine & due.answered]), FactIds("f", own[reasons == 0]),
-            left_out(reasons, _NOT_ANSWERED, lambda places: FactIds("f", own[places])),
-        )
+            "follow_up_answered", FactIds("f", fact[answered]), FactIds("f", fact[reasons == 0]),
+            left_out(reasons, _NOT_ANSWERED, lambda places: FactIds("f", fact[places])),
+        )  # fmt: skip
+
+    @cached_property
+    def _by_clinic(self) -> list[Ints]:
+        """By code of a clinic the places of its prompts; none of one that never appeared (-2)."""
+        return split(self._due.clinic, len(self._facts.codes("clinic")) + 2)
 
     def _prompts(self) -> Rows:
         """Every step of the prompts due around the period here."""
         table = self._facts.of(follow_up_facts)
         due = cut(table.near("due_us", *self._span), self._at)
         due = due.where(self._here[due["clinic"]])
-        return whole(table, "follow_up", members(due["follow_up"], len(self._facts.codes("follow_up"))), self._at)
+        asked = members(due["follow_up"], len(self._facts.codes("follow_up")))
+        return whole(table, "follow_up", asked, self._at, table.around("due_us", *self._span))
 
     @cached_property
     def _due(self) -> _Due:

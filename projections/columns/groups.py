@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from sqlalchemy import Table
 
@@ -48,6 +50,12 @@ def distinct(codes: Array) -> list[int]:
     there = np.zeros(int(codes.max(initial=-1)) + 2, dtype=bool)
     there[codes + 1] = True
     return (np.flatnonzero(there) - 1).tolist()
+
+
+def split(group: Array, count: int) -> list[Ints]:
+    """The places of each group's rows, in their order, for few groups (clinics): numbered from 0; less is in none."""
+    order = np.argsort(group.astype(np.int16), kind="stable")
+    return [order[low:high] for low, high in pairwise(np.searchsorted(group[order], np.arange(count + 1)).tolist())]
 
 
 def first(group: Array, chosen: Bools, count: int) -> Ints:
@@ -103,9 +111,9 @@ def coming_after(group: Array, setting: Bools) -> Ints:
     return np.where(same, ahead, -1)
 
 
-def whole(table: Snapshot, group: str, member: Bools, at: Cut) -> Rows:
-    """All rows of these groups (by code, the last place for null), cut."""
-    return cut(table.among(group, member), at)
+def whole(table: Snapshot, group: str, member: Bools, at: Cut, near: Rows | None = None) -> Rows:
+    """All rows of these groups (by code, the last place for null), cut; `near` are rows that hold most of them."""
+    return cut(table.among(group, member) if near is None else table.completed(group, member, near), at)
 
 
 def members(codes: Array, size: int) -> Bools:

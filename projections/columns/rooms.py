@@ -13,6 +13,7 @@ import numpy as np
 from projections.columns.axis import RoomAxis
 from projections.columns.bookings import Slots
 from projections.columns.codes import NONE, Bools, Ints
+from projections.columns.groups import split
 from projections.columns.opening import Protocols, open_and_prime, open_spans
 from projections.columns.snapshot import Array
 from projections.columns.spans import Spans, clipped, common, intersection, union
@@ -329,8 +330,9 @@ class RoomTime:
         ready = np.full(len(visits), NONE)
         after = (stopped[scored.visit] != NONE) & (scored.at_us >= stopped[scored.visit])
         words = self._facts.codes("word")
-        for one in self.clinics:
-            mine = np.flatnonzero(after & (self.clinic_of_visit[scored.visit] == one.number))
+        places = np.flatnonzero(after)
+        parts = split(self.clinic_of_visit[scored.visit[places]], len(self.clinics))
+        for one, mine in zip(self.clinics, (places[part] for part in parts), strict=True):
             if not len(mine):
                 continue
             protocols = Protocols(one.calendar)
@@ -355,8 +357,8 @@ class RoomTime:
         )  # fmt: skip
         before, after, clinic = before[keep], after[keep], clinic[keep]
         gap = self._from[after] - self._until[before]
-        for one, tally in zip(self.clinics, found, strict=True):
-            mine = np.flatnonzero((clinic == one.number) & (gap >= 0))
+        for one, tally, mine in zip(self.clinics, found, split(clinic, len(found)), strict=True):
+            mine = mine[gap[mine] >= 0]
             same = one.local.day(self._until[before[mine]]) == one.local.day(self._from[after[mine]])
             mine = mine[same]
             short = gap[mine] <= IDLE
@@ -369,12 +371,17 @@ class RoomTime:
         inside = (self._from >= self._low[stay_clinic]) & (self._from < self._passed[stay_clinic])
         slot_clinic = self._number[self._slots.clinic]
         there = (self._slots.starts_us < self._high[slot_clinic]) & (self._slots.ends_us > self._low[slot_clinic])
-        for one, tally in zip(self.clinics, found, strict=True):
-            mine = stay_clinic == one.number
-            tally.unclosed = len(np.unique(self._visit[mine & inside & self._unclosed]))
-            seen = np.unique(self._visit[mine & self._touches])
-            tally.visits = FactIds("v", np.sort(self._visits.fact[seen]))
-            tally.slots = FactIds("a", np.unique(self._slots.fact[there & (slot_clinic == one.number)]))
+        seen, unclosed = np.zeros((2, len(self._visits)), dtype=bool)
+        seen[self._visit[self._touches]] = True
+        unclosed[self._visit[inside & self._unclosed]] = True
+        visits, slots = np.flatnonzero(seen), np.flatnonzero(there)
+        here = split(self.clinic_of_visit[visits], len(found))
+        booked = split(slot_clinic[slots], len(found))
+        open_ends = np.bincount(self.clinic_of_visit[unclosed], minlength=len(found)).tolist()
+        for number, tally in enumerate(found):
+            tally.unclosed = open_ends[number]
+            tally.visits = FactIds("v", self._visits.fact[visits[here[number]]])
+            tally.slots = FactIds("a", self._slots.fact[slots[booked[number]]])
 
 
 def _before(us: Array, ended: Array) -> Bools:

@@ -93,7 +93,8 @@ class SafetyFacts:
         self._here = facts.codes("clinic").marked(list(known))
         self._table = facts.of(safety_facts)
         self._survivor = survivors(facts, at)
-        near = cut(self._table.between(span[0], min(span[1] + 2 * DAY, at.as_of_us + 1)), at)
+        self._around = self._table.between(span[0], min(span[1] + 2 * DAY, at.as_of_us + 1))
+        near = cut(self._around, at)
         near = near.where(self._here[near["clinic"]])
         own = self._own_steps(near)
         home = self._home(near, own)
@@ -111,7 +112,8 @@ class SafetyFacts:
     def _own_steps(self, near: Rows) -> Rows:
         """Everything of the infusions whose drug stop lies around the period here."""
         around = near["infusion"][is_word(self._facts, near["kind"], "given")]
-        return whole(self._table, "infusion", members(around, len(self._facts.codes("infusion"))), self._at)
+        concerned = members(around, len(self._facts.codes("infusion")))
+        return whole(self._table, "infusion", concerned, self._at, self._around)
 
     def _patients_here(self, own: Rows) -> Array:
         given = own.where(is_word(self._facts, own["kind"], "given"))
@@ -155,7 +157,7 @@ class SafetyFacts:
         size = len(self._facts.codes("subject"))
         steps = own["subject"][is_word(self._facts, own["kind"], "side_effect")]
         member = members(np.concatenate((steps, home["subject"])), size)
-        rows = whole(self._table, "subject", member, self._at)
+        rows = whole(self._table, "subject", member, self._at, self._around)
         reported_here = members(own["infusion"], len(self._facts.codes("infusion")))[rows["infusion"]]
         from_home = members(home["subject"], size)[rows["subject"]]
         home_report = is_word(self._facts, rows["kind"], "side_effect_from_home")

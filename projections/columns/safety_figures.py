@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import msgspec
 import numpy as np
 
 from domain.vocabulary.side_effects import MEMORY, URINARY
 from projections.columns.codes import NONE, Bools, Ints
+from projections.columns.groups import split
 from projections.columns.safety import Episodes, SafetyFacts
 from projections.columns.snapshot import Array, Rows
 from projections.columns.store import Facts
@@ -36,14 +38,26 @@ class SafetyFigures:
 
     def share_at(self, clinic: int) -> Figure:
         """Infusions with at least one episode, of one clinic by its code."""
-        found, mine = self._found, self._found.given.clinic[self._found.infusions] == clinic
-        hit = np.zeros(len(mine), dtype=bool)
-        hit[self.episodes.given] = True
+        found, mine = self._found, self._by_clinic[clinic]
+        hit = mine[self._with_episodes[mine]]
         unattributed = int((found.told_at[found.unattributed.subject] == clinic).sum())
         return proportion(
-            "side_effect_share", FactIds("y", self._fact[hit & mine]), FactIds("y", self._fact[mine]),
+            "side_effect_share", FactIds("y", self._fact[hit]), FactIds("y", self._fact[mine]),
             {"unattributed": unattributed} if unattributed else {},
         )  # fmt: skip
+
+    @cached_property
+    def _by_clinic(self) -> list[Ints]:
+        """By code of a clinic the places of its infusions; none of one that never appeared (-2)."""
+        clinic = self._found.given.clinic[self._found.infusions]
+        return split(clinic, len(self._facts.codes("clinic")) + 2)
+
+    @cached_property
+    def _with_episodes(self) -> Bools:
+        """Which infusions had one."""
+        hit = np.zeros(len(self._fact), dtype=bool)
+        hit[self.episodes.given] = True
+        return hit
 
     def _share_of(self, metric: str, given: Ints) -> Figure:
         hit = np.zeros(len(self._fact), dtype=bool)

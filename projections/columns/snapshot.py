@@ -41,6 +41,13 @@ class Rows:
             found = self._gathered[name] = self._columns[name][self._index]
         return found
 
+    @property
+    def places(self) -> Ints:
+        """Where they lie in the columns."""
+        if isinstance(self._index, slice):
+            return np.arange(self._index.start, self._index.stop)
+        return self._index
+
     def where(self, chosen: Array) -> Rows:
         """The rows for which `chosen` is true, or those at the places it names."""
         if chosen.dtype == bool:
@@ -84,6 +91,11 @@ class Grouped(NamedTuple):
         count = max(len(self.starts) - 1, int(codes.max(initial=-1)) + 1)
         starts = np.append(self.starts, np.full(count + 1 - len(self.starts), self.starts[-1]))
         return Grouped(np.insert(moved[self.rows], starts[codes + 1], places), starts + _starts(codes, count))
+
+    def counts(self, codes: Ints) -> Ints:
+        """How many rows have each of these codes."""
+        known = np.minimum(codes, len(self.starts) - 2)
+        return np.where(known == codes, self.starts[known + 1] - self.starts[known], 0)
 
     def ranges(self, codes: Ints) -> Ints:
         """Places in `rows` of these codes (ascending), a code's after the other's."""
@@ -136,11 +148,15 @@ class Snapshot:
         )))  # fmt: skip
 
     def near(self, column: str, low: int, high: int) -> Rows:
-        """Rows with low <= column < high, in order: found by the sort column, as far as the two ever differ."""
-        least, most = self._spread(column)
-        rows = self.between(low - most, high - least)
+        """Rows with low <= column < high, in order."""
+        rows = self.around(column, low, high)
         values = rows[column]
         return rows.where((values >= low) & (values < high))
+
+    def around(self, column: str, low: int, high: int) -> Rows:
+        """Those and others: found by the sort column, as far as the two ever differ."""
+        least, most = self._spread(column)
+        return self.between(low - most, high - least)
 
     def among(self, column: str, member: Bools) -> Rows:
         """The rows whose `column` is one of these codes, in order. By code; the last place, null's, is not one."""
@@ -154,6 +170,34 @@ class Snapshot:
         if len(index) and not len(more) and len(index) == index[-1] + 1 - index[0]:
             return Rows(self._columns, slice(int(index[0]), int(index[-1]) + 1))  # nobody between them is left out
         return Rows(self._columns, self._joined(index, more))
+
+    def completed(self, column: str, member: Bools, near: Rows) -> Rows:
+        """The same as `among`, for groups that have nearly all their rows in `near`, some rows of this snapshot.
+
+        How many rows each group has is known from the index: the few groups with rows elsewhere are looked up.
+        """
+        inside = near.where(member[near[column]])
+        codes, found = np.flatnonzero(member[:-1]), np.bincount(inside[column], minlength=len(member))
+        loose = self._columns[column][self._loose.rows]
+        wanted = self._grouped(column).counts(codes) + np.bincount(loose[loose >= 0], minlength=len(member))[codes]
+        lacking = codes[found[codes] != wanted]
+        if not len(lacking):
+            return inside
+        rest = np.zeros(len(member), dtype=bool)
+        rest[lacking] = True
+        places = np.concatenate((inside.where(~rest[inside[column]]).places, self.among(column, rest).places))
+        return Rows(self._columns, places[np.argsort(self._order(places), kind="stable")])
+
+    def _order(self, places: Ints) -> Ints:
+        """By row a number that grows in the rows' order."""
+        base = self._base.size
+        by_place = np.argsort(self._loose.rows)
+        rank = np.zeros(len(places), dtype=np.int64)
+        loose = np.flatnonzero(places >= base)
+        rank[loose] = by_place[np.searchsorted(self._loose.rows[by_place], places[loose])]
+        found = places + np.searchsorted(self._loose.before, places, side="right")
+        found[loose] = self._loose.before[rank[loose]] + rank[loose]
+        return found
 
     def having(self, name: str, codes: tuple[int, ...]) -> Rows:
         """All rows whose column is one of these codes, in order: for rare words, which would be sought in every row."""

@@ -90,10 +90,11 @@ def load_visits(facts: Facts, clinics: Collection[str], span: Span, at: Cut) -> 
     table = facts.of(visit_facts)
     here = facts.codes("clinic").marked(clinics)
     low, high = span[0] - LONGEST_VISIT, min(span[1] + DAY, at.as_of_us + 1)
-    near = cut(table.between(low, high), at)
+    around = table.between(low, high)
+    near = cut(around, at)
     size = len(facts.codes("infusion"))
     concerned = members(near["infusion"][here[near["clinic"]]], size)
-    return _folded(facts, whole(table, "infusion", concerned, at), size + 1)
+    return _folded(facts, whole(table, "infusion", concerned, at, around), size + 1)
 
 
 def _folded(facts: Facts, rows: Rows, size: int) -> Visits:

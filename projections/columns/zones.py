@@ -104,11 +104,16 @@ def clock(timezone: str, low_us: int, high_us: int) -> Clock:
 def clocks(
     facts: Facts, known: Mapping[str, ClinicCalendar], clinic: Array, us: Array
 ) -> Iterator[tuple[Ints, Clock]]:
-    """The places of each known clinic's moments, with its clock over them; clinics without any are passed over."""
+    """The places of the known clinics' moments, zone by zone, with its clock over them; zones without any are left."""
+    zones = sorted({calendar.timezone for calendar in known.values()})
+    number = facts.codes("clinic").column(-1)
     for name, calendar in known.items():
-        mine = np.flatnonzero(clinic == facts.codes("clinic").of(name))
+        number[facts.codes("clinic").of(name)] = zones.index(calendar.timezone)
+    here = number[clinic]
+    for place, timezone in enumerate(zones):
+        mine = np.flatnonzero(here == place)
         if len(mine):
-            yield mine, clock(calendar.timezone, int(us[mine].min()), int(us[mine].max()))
+            yield mine, clock(timezone, int(us[mine].min()), int(us[mine].max()))
 
 
 def local_days(facts: Facts, known: Mapping[str, ClinicCalendar], clinic: Array, us: Array) -> Ints:

@@ -118,6 +118,9 @@ def _hold_the_rows(steps: list[Step], sort: str, low: int, high: int) -> None:
             asked = {name for name, code in codes.items() if code >= 0 and member[code]}
             wanted = plain.where(sort, lambda row, column=column, asked=asked: row[column] in asked)  # type: ignore[misc]
             assert shown(found.among(column, member)) == wanted
+            if sort == "at_us":
+                for near in (found.between(low, high), found.near("due_us", low, high), found.between(-9, 99)):
+                    assert shown(found.completed(column, member, near)) == wanted
         kept.append((found, plain.where(sort, lambda row: True)))
     for taken, wanted in kept:
         everybody = np.ones(7, dtype=bool)
