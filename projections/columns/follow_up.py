@@ -97,11 +97,14 @@ class FollowUp:
         scores = scores_of(self._facts, self._survivor, patient[patient >= 0], self._at)
         at_us = scores["at_us"]
         scores = scores.where((at_us >= low.min(initial=2**62)) & (at_us < high.max(initial=0)))
-        asked_as = self._asked_as(scores)
-        for asked, lists in self._lists(instruments).items():
-            times = Scored(scores.where(asked_as == asked), self._survivor).timeline
-            mine = np.flatnonzero(lists[instruments] & ~answered)
-            answered[mine[times.any_in(patient[mine], low[mine], high[mine])]] = True
+        scored = Scored(scores, self._survivor)
+        times, asked_as = scored.timeline, self._asked_as(scored.rows)
+        begins = times.before(patient, low)
+        words = self._facts.codes("word")
+        for asked in distinct(instruments):
+            chosen = words.marked(msgspec.json.decode(words.name(asked), type=list[str]))[asked_as]
+            mine = np.flatnonzero(instruments == asked)
+            answered[mine] = times.next_is_in(chosen, begins[mine], patient[mine], high[mine])
         return answered
 
     def _asked_as(self, scores: Rows) -> Array:
@@ -113,12 +116,3 @@ class FollowUp:
                 by_kind[code] = words.of(name)
         found = by_kind[scores["kind"]]
         return np.where(found < 0, scores["instrument"], found)
-
-    def _lists(self, instruments: Array) -> dict[int, Bools]:
-        """By instrument which of the lists (by code) ask it."""
-        words, wanted = self._facts.codes("word"), dict[int, Bools]()
-        for code in distinct(instruments):
-            for name in msgspec.json.decode(words.name(code), type=list[str]):
-                lists = wanted.setdefault(words.of(name), np.zeros(len(words) + 1, dtype=bool))
-                lists[code] = True
-        return wanted

@@ -57,21 +57,21 @@ class Scored:
             patient = survivor[patient]
             order = np.lexsort((rows["position"], rows["at_us"], patient))
             rows, patient = rows.where(order), patient[order]
-        self._rows = rows
+        self.rows = rows
         self.timeline = Timeline(patient, rows["at_us"])
 
     @property
     def at_us(self) -> Array:
-        return self._rows["at_us"]
+        return self.rows["at_us"]
 
     @property
     def value(self) -> Array:
         """In thousandths."""
-        return self._rows["value_milli"]
+        return self.rows["value_milli"]
 
     @property
     def fact(self) -> Array:
-        return self._rows["position"]
+        return self.rows["position"]
 
     def between(self, patient: Array, low: Array, high: Array) -> tuple[Ints, Ints]:
         """The places [from, until) of each patient's scores with low <= at <= high."""

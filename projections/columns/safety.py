@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -32,7 +33,7 @@ ANSWERS = ("alert_acknowledged", "home_alert_acknowledged", "countersigned")
 
 @dataclass(frozen=True)
 class Given:
-    """Infusions given, whole patients', by drug start. `counted`: those of the period."""
+    """Infusions given to some patients since shortly before the period, by drug start. `counted`: those of it."""
 
     infusion: Array
     patient: Array
@@ -40,7 +41,6 @@ class Given:
     started_us: Array
     stopped_us: Array
     fact: Array
-    so_far: Ints
     counted: Bools
 
 
@@ -97,8 +97,9 @@ class SafetyFacts:
         near = cut(self._around, at)
         near = near.where(self._here[near["clinic"]])
         own = self._own_steps(near)
-        home = self._home(near, own)
-        self.given = self._given(np.concatenate((self._patients_here(own), home["patient"])))
+        self._here_or_told(own)
+        home = self._reports.where(self._counts(self._reports))
+        self.given = self._given(home)
         self.infusions = np.flatnonzero(self.given.counted)
         """Places, in `given`, of the period's infusions."""
         self.local_start = self._local_start(known)
@@ -115,36 +116,57 @@ class SafetyFacts:
         concerned = members(around, len(self._facts.codes("infusion")))
         return whole(self._table, "infusion", concerned, self._at, self._around)
 
-    def _patients_here(self, own: Rows) -> Array:
+    def _here_or_told(self, own: Rows) -> None:
+        """Reports from home since the period began, and whose patients are the period's or told something in it."""
         given = own.where(is_word(self._facts, own["kind"], "given"))
-        found: Array = given["patient"][self.period.has(given["clinic"], given["onset_us"])]
-        return found
-
-    def _home(self, near: Rows, own: Rows) -> Rows:
-        """Reports from home: those made here in the period or soon after, and those of its patients since it began."""
+        self._patients: Array = given["patient"][self.period.has(given["clinic"], given["onset_us"])]
         rows = self._table.between(self._span[0], self._at.as_of_us + 1)
         rows = cut(rows.where(is_word(self._facts, rows["kind"], "side_effect_from_home")), self._at)
-        here = self._here[rows["clinic"]] & (rows["at_us"] < self._span[1] + TOLD_WITHIN)
+        here = self._told_here(rows)
         told = here & self.period.has(rows["clinic"], rows["onset_us"])
         self.told_at = np.full(len(self._facts.codes("subject")) + 1, -1, dtype=np.int64)
         """By code of a report from home with its onset in the period, where it was told; -1 for every other."""
         self.told_at[rows["subject"][told]] = rows["clinic"][told]
-        patients = everyone_of(self._survivor, np.concatenate((self._patients_here(own), rows["patient"][here])))
-        return rows.where(here | patients[rows["patient"]])
+        self._theirs = everyone_of(self._survivor, np.concatenate((self._patients, rows["patient"][here])))
+        self._reports = rows
 
-    def _given(self, patients: Array) -> Given:
-        rows = whole(self._table, "patient", everyone_of(self._survivor, patients), self._at)
-        rows = rows.where(is_word(self._facts, rows["kind"], "given"))
-        rows = rows.where(np.lexsort((rows["position"], rows["onset_us"])))
-        patient = self._survivor[rows["patient"]]
-        by_patient = np.argsort(patient, kind="stable")
-        so_far = np.empty(len(rows), dtype=np.int64)
-        so_far[by_patient] = counted(patient[by_patient])
+    def _told_here(self, rows: Rows) -> Bools:
+        found: Bools = self._here[rows["clinic"]] & (rows["at_us"] < self._span[1] + TOLD_WITHIN)
+        return found
+
+    def _counts(self, rows: Rows) -> Bools:
+        """Reports made here in the period or soon after, and those of its patients since it began."""
+        found: Bools = (rows["at_us"] >= self._span[0]) & (self._told_here(rows) | self._theirs[rows["patient"]])
+        return found
+
+    def _given(self, home: Rows) -> Given:
+        """The period's patients' and, to tell what they belong to, those of patients who reported from home."""
+        low = min(self._span[0], int(home["onset_us"].min(initial=self._span[0]))) - ATTRIBUTED_WITHIN
+        rows = self._given_to(np.concatenate((self._patients, home["patient"])), low)
         return Given(
-            infusion=rows["infusion"], patient=patient, clinic=rows["clinic"], started_us=rows["onset_us"],
-            stopped_us=rows["at_us"], fact=rows["position"], so_far=so_far,
+            infusion=rows["infusion"], patient=self._survivor[rows["patient"]], clinic=rows["clinic"],
+            started_us=rows["onset_us"], stopped_us=rows["at_us"], fact=rows["position"],
             counted=self.period.has(rows["clinic"], rows["onset_us"]),
         )  # fmt: skip
+
+    def _given_to(self, patients: Array, since_us: int) -> Rows:
+        """Infusions that ended since then, by drug start."""
+        rows = self._table.between(since_us, self.as_of_us + 1)
+        rows = cut(rows.where(is_word(self._facts, rows["kind"], "given")), self._at)
+        rows = rows.where(everyone_of(self._survivor, patients)[rows["patient"]])
+        return rows.where(np.lexsort((rows["position"], rows["onset_us"])))
+
+    @cached_property
+    def so_far(self) -> Ints:
+        """How many infusions the patient has had, each of the period's included."""
+        rows = self._given_to(self._patients, -(2**62))
+        patient = self._survivor[rows["patient"]]
+        by_patient = np.argsort(patient, kind="stable")
+        number = np.empty(len(rows), dtype=np.int64)
+        number[by_patient] = counted(patient[by_patient])
+        of = np.zeros(len(self._facts.codes("infusion")) + 1, dtype=np.int64)
+        of[rows["infusion"]] = number
+        return of[self.given.infusion[self.infusions]]
 
     def _local_start(self, known: Mapping[str, ClinicCalendar]) -> Array:
         us, clinic = self.given.started_us[self.infusions].copy(), self.given.clinic[self.infusions]
@@ -161,7 +183,7 @@ class SafetyFacts:
         reported_here = members(own["infusion"], len(self._facts.codes("infusion")))[rows["infusion"]]
         from_home = members(home["subject"], size)[rows["subject"]]
         home_report = is_word(self._facts, rows["kind"], "side_effect_from_home")
-        counted_home = home_report & np.isin(rows["position"], home["position"])
+        counted_home = home_report & self._counts(rows)
         step = is_word(self._facts, rows["kind"], *STEPS)
         rows = rows.where((step & (reported_here | from_home)) | counted_home)
         found = self._folded(rows)

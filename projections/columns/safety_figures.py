@@ -141,7 +141,7 @@ class SafetyFigures:
     def cumulative(self) -> dict[str, tuple[tuple[str, Figure], ...]]:
         """Urinary and memory symptoms by the infusions that the patient had had."""
         limits = [limit for limit, _ in CUMULATIVE_BANDS]
-        band = np.searchsorted(limits, self._found.given.so_far[self._found.infusions], side="left")
+        band = np.searchsorted(limits, self._found.so_far, side="left")
         found = {}
         for name, kinds in (("urinary", URINARY), ("memory", MEMORY)):
             hit = np.zeros(len(self._fact), dtype=bool)

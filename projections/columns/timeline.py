@@ -43,13 +43,12 @@ class Timeline:
             place[open_] += 1
         return place
 
-    def any_in(self, group: Array, low: Array, high: Array) -> Bools:
-        """Whether the group has a row in [low, high)."""
-        place = self.before(group, low)
-        there = np.minimum(place, len(self.at_us) - 1)
-        if not len(self.at_us):
-            return np.zeros(len(group), dtype=bool)
-        found: Bools = (place == there) & (self.group[there] == group) & (self.at_us[there] < high)
+    def next_is_in(self, chosen: Bools, place: Ints, group: Array, high: Array) -> Bools:
+        """Whether the first chosen row at or behind `place` is of the group and before `high`."""
+        size = len(self.group)
+        ahead = np.append(np.minimum.accumulate(np.where(chosen, np.arange(size), size)[::-1])[::-1], size)[place]
+        found = ahead < size
+        found[found] = (self.group[ahead[found]] == group[found]) & (self.at_us[ahead[found]] < high[found])
         return found
 
     def last_before(self, group: Array, us: Array, since: Array) -> Ints:
