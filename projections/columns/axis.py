@@ -28,13 +28,27 @@ class RoomAxis:
         self._unseen = tuple(unseen)
         """Rooms that no fact names yet, with codes behind the others'."""
         unseen.update({room: len(names) + place for place, room in enumerate(unseen)})
+
+        def key(number: int, room: str) -> int:
+            return number << _ROOMS | unseen.get(room, names.of(room)) + 1
+
         served = [
-            number << _ROOMS | unseen.get(room.room, names.of(room.room)) + 1
+            (key(number, room.room), room.from_us, room.until_us)
             for number, one in enumerate(calendars) for room in one.rooms
         ]  # fmt: skip
-        self._keys = np.unique(np.concatenate((*keys, np.array(served, dtype=np.int64))))
+        own, since, until = np.array(served, dtype=np.int64).reshape(-1, 3).T
+        self._keys = np.unique(np.concatenate((*keys, own)))
         self.clinic: Ints = self._keys >> _ROOMS
         """By room."""
+        self._since, self._until = np.full(len(self._keys), low), np.full(len(self._keys), low)
+        """By room in service once and never closed by itself, between when."""
+        self._since[self.places(own)], self._until[self.places(own)] = since, until
+        closed = [
+            key(number, each.room) for number, one in enumerate(calendars) for each in one.closures if each.room
+        ]  # fmt: skip
+        twice = own[np.flatnonzero(np.bincount(self.places(own), minlength=len(self._keys))[self.places(own)] > 1)]
+        for some in (twice, np.intersect1d(np.array(closed, dtype=np.int64), self._keys)):
+            self._until[self.places(some)] = low
 
     @staticmethod
     def keys(clinic: Ints, room: Array) -> Ints:
@@ -74,26 +88,21 @@ class RoomAxis:
         parts = [NOTHING]
         edges = np.searchsorted(self.clinic, np.arange(len(self._calendars) + 1))
         for number, spans in enumerate(by_clinic):
-            parts += self._of_clinic(number, spans, range(int(edges[number]), int(edges[number + 1])))
+            parts += self._of_clinic(number, spans, np.arange(edges[number], edges[number + 1]))
         found = Spans(*(np.concatenate(side) for side in zip(*parts, strict=True)))
         order = np.argsort(found.starts, kind="stable")
         return found.at(order)
 
-    def _of_clinic(self, number: int, spans: Spans, rooms: range) -> list[Spans]:
-        calendar = self._calendars[number]
-        if not len(spans.starts):
+    def _of_clinic(self, number: int, spans: Spans, rooms: Ints) -> list[Spans]:
+        if not len(spans.starts) or not len(rooms):
             return []
-        first, last = int(spans.starts[0]), int(spans.ends[-1])
-        closed = {one.room for one in calendar.closures}
-        always = {one.room for one in calendar.rooms if one.from_us <= first and one.until_us >= last} - closed
-        parts, simple = [], []
-        for place in rooms:
+        calendar, parts = self._calendars[number], []
+        always = (self._since[rooms] <= spans.starts[0]) & (self._until[rooms] >= spans.ends[-1])
+        simple = rooms[always]
+        for place in rooms[~always].tolist():
             name = self._name(int(self._keys[place] & (1 << _ROOMS) - 1) - 1)
-            if name in always:
-                simple.append(place)
-            else:
-                parts.append(self.put(room_open(calendar, name, spans), np.int64(place)))  # type: ignore[arg-type]
-        if simple:
-            shift = (np.array(simple, dtype=np.int64) * self._width - self._base)[:, None]
+            parts.append(self.put(room_open(calendar, name, spans), np.int64(place)))  # type: ignore[arg-type]
+        if len(simple):
+            shift = (simple * self._width - self._base)[:, None]
             parts.append(Spans((spans.starts + shift).ravel(), (spans.ends + shift).ravel()))
         return parts

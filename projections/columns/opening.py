@@ -22,26 +22,29 @@ def open_spans(calendar: ClinicCalendar, period: Period) -> Spans:
 
 def open_and_prime(calendar: ClinicCalendar, period: Period) -> tuple[Spans, Spans]:
     """The same, and of prime time."""
-    both = _weekly(calendar.timezone, calendar.hours, period)
-    whole = [one for one in calendar.closures if one.room is None]
-    if not whole:
-        return both
-    closed = _together(whole)
-    return difference(both[0], closed), difference(both[1], closed)
+    whole = tuple(one for one in calendar.closures if one.room is None)
+    return _open_and_prime(calendar.timezone, calendar.hours, whole, period)
 
 
 @lru_cache(maxsize=1024)
-def _weekly(timezone: str, hours: tuple[Hours, ...], period: Period) -> tuple[Spans, Spans]:
-    """Opening and prime time by the hours in force on each day: calendar arithmetic alone, the same for ever."""
+def _open_and_prime(
+    timezone: str, hours: tuple[Hours, ...], closures: tuple[Closure, ...], period: Period
+) -> tuple[Spans, Spans]:
+    """By the hours in force on each day, closures taken out: calendar arithmetic alone, the same for ever."""
     hours = tuple(sorted(hours, key=lambda one: (one.effective_from, one.at_us)))
     days = np.arange(period.first.toordinal(), period.last.toordinal() + 1)
     in_force = np.searchsorted([one.effective_from.toordinal() for one in hours], days, side="right") - 1
     own = [days[in_force == number] - UNIX_DAY for number in range(len(hours))]
     local = clock(timezone, int(days[0] - UNIX_DAY) * DAY, int(days[-1] - UNIX_DAY) * DAY)
-    return (
-        _of_weeks(local, [(mine, one.hours) for mine, one in zip(own, hours, strict=True)]),
-        _of_weeks(local, [(mine, one.prime) for mine, one in zip(own, hours, strict=True)]),
-    )
+    closed = _together(closures)
+
+    def opening(weeks: Sequence[Sequence[LocalSpan]]) -> Spans:
+        spans = difference(_of_weeks(local, list(zip(own, weeks, strict=True))), closed)
+        for side in spans:
+            side.flags.writeable = False
+        return spans
+
+    return opening([one.hours for one in hours]), opening([one.prime for one in hours])
 
 
 def _of_weeks(local: Clock, parts: Sequence[tuple[Ints, Sequence[LocalSpan]]]) -> Spans:
@@ -53,10 +56,7 @@ def _of_weeks(local: Clock, parts: Sequence[tuple[Ints, Sequence[LocalSpan]]]) -
             day = mine[weekday == each.weekday] * DAY
             opens.append(day + _of_day(each.opens))
             closes.append(day + _of_day(each.closes) + (0 if each.closes > each.opens else DAY))
-    spans = union(Spans(local.instant(np.concatenate(opens)), local.instant(np.concatenate(closes))))
-    for side in spans:
-        side.flags.writeable = False
-    return spans
+    return union(Spans(local.instant(np.concatenate(opens)), local.instant(np.concatenate(closes))))
 
 
 def _of_day(at: time) -> int:

@@ -102,6 +102,10 @@ class Hours(msgspec.Struct, frozen=True):
     hours: tuple[LocalSpan, ...]
     prime: tuple[LocalSpan, ...] = ()
 
+    def __hash__(self) -> int:
+        """By when they hold: the week itself is long to hash, and few share a moment."""
+        return hash((self.effective_from, self.at_us))
+
 
 class Closure(msgspec.Struct, frozen=True):
     """The clinic, or one room, closed over [starts_us, ends_us)."""
