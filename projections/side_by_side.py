@@ -20,7 +20,7 @@ from projections.columns.follow_up import FollowUp
 from projections.columns.outcome_figures import ReliefFigures
 from projections.columns.outcomes import OutcomeColumns
 from projections.columns.rooms import RoomTime
-from projections.columns.safety import SafetyFacts
+from projections.columns.safety import InPeriod, SafetyFacts
 from projections.columns.safety_figures import SafetyFigures
 from projections.columns.visits import load_visits
 from projections.metrics.attendance import AttendanceShares, AttendanceTally
@@ -48,31 +48,41 @@ def report(
 ) -> tuple[SideBySide, ...]:  # fmt: skip
     """One for each period, at the same moment."""
     question = asked(conn, clinics, periods[0], as_of, known_at)
-    return tuple(_during(question.during(period)) for period in periods)
+    found: dict[Period, _Care] = {}
+    for period in sorted(periods, key=lambda one: one.first - one.last):
+        wider = next((one for one in found.values() if one.covers(period)), None)
+        found[period] = _Care(question.during(period), wider)
+    return tuple(_compared(found[period]) for period in periods)
 
 
-def _during(question: Asked) -> SideBySide:
-    care = _Care(question)
-
+def _compared(care: _Care) -> SideBySide:
     def of(clinic: str) -> Figures:
         return Lazily(FIGURES, lambda name: FIGURES[name](care, clinic))
 
     return SideBySide(
-        period=question.period, together=Lazily(FIGURES, lambda name: FIGURES[name](care, None)),
-        by_clinic=Lazily(question.known, of),
+        period=care.question.period, together=Lazily(FIGURES, lambda name: FIGURES[name](care, None)),
+        by_clinic=Lazily(care.question.known, of),
     )
 
 
 class _Care:
-    """What the figures of one period rest on; each part is loaded for the first figure that needs it."""
+    """What the figures of one period rest on; each part is loaded for the first figure that needs it.
 
-    def __init__(self, question: Asked) -> None:
-        self._question = question
+    What was loaded for a `wider` period that covers this one serves for this one too, where that is less to do.
+    """
+
+    def __init__(self, question: Asked, wider: _Care | None) -> None:
+        self.question, self._wider = question, wider
+        self._within = InPeriod(question.facts, question.known, question.period)
         self._number = {clinic: number for number, clinic in enumerate(question.known)}
+
+    def covers(self, period: Period) -> bool:
+        """Whether all of `period` lies within this one."""
+        return self.question.period.first <= period.first and period.last <= self.question.period.last
 
     @cached_property
     def _used(self) -> tuple[list[RoomTotals], list[AttendanceTally]]:
-        facts, known, period, span, at = self._question
+        facts, known, period, span, at = self.question
         visits = load_visits(facts, known, span, at)
         slots = with_consultations(facts, load_slots(facts, known, span, at), known, span, at)
         rooms = RoomTime(facts, known, period, visits, slots, at.as_of_us)
@@ -88,30 +98,33 @@ class _Care:
 
     @cached_property
     def _harm(self) -> SafetyFigures:
-        return SafetyFigures(self._question.facts, SafetyFacts(*self._question))
+        return SafetyFigures(self.question.facts, SafetyFacts(*self.question))
 
     @cached_property
     def _relief(self) -> tuple[OutcomeColumns, ReliefFigures]:
-        found = OutcomeColumns(*self._question)
+        if self._wider is not None:
+            return self._wider._relief
+        found = OutcomeColumns(*self.question)
         return found, ReliefFigures(found)
 
     @cached_property
     def _follow_up(self) -> FollowUp:
-        return FollowUp(*self._question)
+        return self._wider._follow_up if self._wider is not None else FollowUp(*self.question)
 
-    def _code(self, clinic: str) -> int:
-        return self._question.facts.codes("clinic").of(clinic)
+    def _code(self, clinic: str | None) -> int | None:
+        return None if clinic is None else self.question.facts.codes("clinic").of(clinic)
 
     def any_side_effect(self, clinic: str | None) -> Figure:
-        return self._harm.share(self._harm.episodes) if clinic is None else self._harm.share_at(self._code(clinic))
+        code = self._code(clinic)
+        return self._harm.share(self._harm.episodes) if code is None else self._harm.share_at(code)
 
     def responders(self, clinic: str | None) -> Figure:
         found, relief = self._relief
-        first = found.first if clinic is None else found.first_at(self._code(clinic))
+        first = found.first_in(self._within, self._code(clinic))
         return relief.responders("responders_first_30", MODERATE, first)
 
     def follow_up(self, clinic: str | None) -> Figure:
-        return self._follow_up.answered(None if clinic is None else self._code(clinic))
+        return self._follow_up.answered(self._code(clinic), self._within)
 
 
 FIGURES: Mapping[str, Callable[[_Care, str | None], Figure | Spread]] = {

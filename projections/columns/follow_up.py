@@ -31,9 +31,14 @@ class _Due(NamedTuple):
 
     fact: Array
     clinic: Array
+    due_us: Array
     answered: Array
     reasons: Array
     """Why it does not count (0: it does), as in `_NOT_ANSWERED`."""
+
+    def where(self, chosen: Array) -> _Due:
+        """Those chosen."""
+        return _Due(*(column[chosen] for column in self))
 
 
 class FollowUp:
@@ -47,12 +52,12 @@ class FollowUp:
         self._here = facts.codes("clinic").marked(list(known))
         self._survivor = survivors(facts, at)
 
-    def answered(self, clinic: int | None = None) -> Figure:
-        """Prompts due in the period, answered or not; of one clinic by its code."""
-        due = self._due
+    def answered(self, clinic: int | None = None, within: InPeriod | None = None) -> Figure:
+        """Prompts due in the period or in a part of it, answered or not; of one clinic by its code."""
+        due = self._due if clinic is None else self._due.where(self._by_clinic[clinic])
+        if within is not None:
+            due = due.where(within.has(due.clinic, due.due_us))
         fact, answered, reasons = due.fact, due.answered, due.reasons
-        if clinic is not None:
-            fact, answered, reasons = (column[self._by_clinic[clinic]] for column in (fact, answered, reasons))
         return proportion(
             "follow_up_answered", FactIds("f", fact[answered]), FactIds("f", fact[reasons == 0]),
             left_out(reasons, _NOT_ANSWERED, lambda places: FactIds("f", fact[places])),
@@ -89,7 +94,7 @@ class FollowUp:
             np.where(over == NONE, until, np.minimum(until, over)),
         )
         reasons = np.select([answered, over != NONE, as_of_us < until], [0, 1, 2], 0)
-        return _Due(rows["position"][due], clinic[chosen], answered, reasons)
+        return _Due(rows["position"][due], clinic[chosen], due_us, answered, reasons)
 
     def _answered(self, patient: Array, instruments: Array, low: Array, high: Array) -> Bools:
         """Whether a score of an instrument asked lies in [low, high)."""
