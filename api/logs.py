@@ -19,8 +19,8 @@ __all__ = ["ALLOWED", "configure_logging"]
 
 ALLOWED = frozenset({
     "at", "attempts", "check", "epoch", "error", "event", "event_name", "group", "head", "key", "kind", "level",
-    "method", "ms", "name", "phase", "policy", "port", "position", "projection", "projections", "reason", "request_id",
-    "retry_in_s", "role", "route", "rows", "seconds", "slot", "status", "where", "worker",
+    "method", "ms", "name", "phase", "pid", "policy", "port", "position", "projection", "projections", "reason",
+    "request_id", "retry_in_s", "role", "route", "rows", "seconds", "slot", "status", "where", "worker",
 })  # fmt: skip
 """Everything else is left out, and named in `left_out`."""
 

@@ -235,7 +235,7 @@ def reset_user(output: Output, name: str, password_stdin: bool, second_step: boo
               envvar="ANODYNE_PIN", help="Better left out: then it is asked for and stands in no shell history.")
 @speaks
 def set_pin(output: Output, name: str, pin: str) -> None:
-    """Set the PIN by which a member of staff witnesses waste and breakage of a controlled drug."""
+    """Set the PIN by which a member of staff witnesses waste and breakage, and authorises overbooking for another."""
     with _people() as people:
         registry, user_id = people.registry, people.user_id(name)
         if not any(one["user_id"] == user_id and one["staff_id"] for one in registry.users()):

@@ -1,10 +1,12 @@
-"""One line per request: which operation, by which key in which role, under which version of the policy, how it ended.
+"""One line per request: which operation, by which key in which role, under which version of the policy, how it
+ended, and which process answered.
 
 The route, never the path or the query: those hold ids. Health checks and scrapes are left out.
 """
 
 from __future__ import annotations
 
+import os
 import time
 
 import structlog
@@ -31,6 +33,6 @@ def register(app: Flask) -> None:
                 route=request.endpoint or "none", status=response.status_code,
                 ms=round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1),
                 request_id=g.get("request_id", ""), key=who.key_id if who else None, role=who.role if who else None,
-                policy=policy.VERSION,
+                policy=policy.VERSION, pid=os.getpid(),
             )
         return response

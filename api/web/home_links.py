@@ -120,7 +120,7 @@ def _is_id(given: str) -> bool:
 
 
 def _asked(codes: tuple[Code, ...]) -> str:
-    return ", ".join(instrument(code) if code != SIDE_EFFECTS_ASKED else words(code) for code in codes)
+    return ", ".join(instrument(code) if code != SIDE_EFFECTS_ASKED else words(code).capitalize() for code in codes)
 
 
 def _follow_ups(patient_id: UUID, now: datetime, timezone: str) -> list[tuple[str, str]]:

@@ -49,22 +49,27 @@ class Told:
     body: dict[str, Any]
     asked: float
     answered: float
+    request_id: str
 
 
 def person(port: int, key: str, asks: list[Ask], barrier: Barrier, heard: Any) -> None:
     """The life of one of the two: waits for the other before each request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     told = []
     for ask in asks:
+        request_id = str(uuid4())
         headers = {
-            "Authorization": f"Bearer {key}", "Content-Type": "application/json", "Idempotency-Key": str(uuid4()),
+            "Authorization": f"Bearer {key}", "Content-Type": "application/json", "Idempotency-Key": request_id,
+            "X-Request-Id": request_id,
         }
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.connect()  # a new one each time: a connection stays with the worker that took it
         barrier.wait(timeout=120)
         asked = time.monotonic()
         connection.request("POST", ask.path, json.dumps(ask.body), headers)
         answer = connection.getresponse()
         body = json.loads(answer.read())
-        told.append(Told(answer.status, body, asked, time.monotonic()))
+        told.append(Told(answer.status, body, asked, time.monotonic(), request_id))
+        connection.close()
     heard.put(told)
 
 
@@ -116,6 +121,13 @@ def booking(organisation: Organisation, patient: UUID, starts_at: datetime) -> A
     return Ask(f"/v1/appointments/{organisation.clinic_id}/{starts_at.date()}", body)
 
 
+def answered_by(organisation: Organisation) -> dict[str, int]:
+    """The process that answered each request, by the server's own log."""
+    lines = (organisation.home / "gunicorn.log").read_text().splitlines()
+    told = [json.loads(line) for line in lines if line.startswith("{")]
+    return {one["request_id"]: one["pid"] for one in told if one.get("event") == "request"}
+
+
 def booked_starts(organisation: Organisation, days: int) -> list[datetime]:
     """What the log holds, over the days."""
     services, read_side = organisation.open()
@@ -148,8 +160,12 @@ def one_of_two_gets_it(organisation: Organisation, rounds: int) -> None:
     assert sorted(booked_starts(organisation, rounds // PER_DAY + 1)) == times
     together = sum(max(a.asked, b.asked) < min(a.answered, b.answered) for a, b in answers)
     won = sum(mine.status == 201 for mine, _ in answers)
-    print(f"\n{rounds} rounds, {together} with both requests under way at once, won {won} to {rounds - won}")
+    pids = answered_by(organisation)
+    apart = sum(pids[a.request_id] != pids[b.request_id] for a, b in answers)
+    print(f"\n{rounds} rounds, {together} with both requests under way at once, {apart} answered by two processes, "
+          f"won {won} to {rounds - won}")
     assert together > rounds * 0.8
+    assert apart >= rounds // 10
 
 
 def test_exactly_one_of_two_gets_the_room(organisation: Organisation) -> None:
