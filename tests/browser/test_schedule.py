@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -48,85 +49,113 @@ def clinic_id(api: Callable[..., Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def patient(api: Callable[..., Any], clinic_id: str, served: Served) -> dict[str, str]:
-    """Somebody of that clinic with an open course and nothing booked in the next weeks, and the name."""
+def patients(api: Callable[..., Any], clinic_id: str, served: Served) -> list[dict[str, str]]:
+    """Two of that clinic with an open course, none of the series given, and room for six, and their names."""
+    found = []
     for event in api("GET", "/events?types=course.opened.v1&limit=500")["events"]:
         patient_id, course_id = event["patient"], event["subject"].removeprefix("course/")
         if event["clinic"] != clinic_id:
             continue
-        asked = f"patient_id={patient_id}&course_id={course_id}&infusions=4&clock=10:00"
+        asked = f"patient_id={patient_id}&course_id={course_id}&infusions=6&clock=10:00"
         if api("GET", f"/clinics/{clinic_id}/series-plan?{asked}")["bookable"]:
             who = api("GET", f"/patients/{patient_id}")
-            return {"id": patient_id, "family_name": who["family_name"]}
-    raise AssertionError("the demo has nobody whose series could be booked")
+            found.append({"id": patient_id, "family_name": who["family_name"]})
+            if len(found) == 2:
+                return found
+    raise AssertionError("the demo has not two whose series could be booked")
+
+
+@pytest.fixture
+def patient(patients: list[dict[str, str]]) -> dict[str, str]:
+    """One of them."""
+    return patients[0]
+
+
+@pytest.fixture(scope="module")
+def another(api: Callable[..., Any], clinic_id: str) -> str:
+    """Somebody else of that clinic, registered now."""
+    return str(api("POST", "/patients", headers={"Idempotency-Key": "browser-another"}, json={
+        "family_name": "Weiter", "given_name": "Robin", "birth_date": "1971-04-02", "sex": "female",
+        "home_clinic_id": clinic_id})["id"])
 
 
 def find(page: Page, patient: dict[str, str], clinic_id: str) -> None:
-    """From the day's sheet to the plan of the patient, as one clicks."""
+    """From the day's sheet to the form of the patient's series, as one clicks."""
     page.goto("/schedule")
     follow(page.get_by_role("link", name="Book a series"))
     page.get_by_label("Family name").fill(patient["family_name"])
     follow(page.get_by_role("button", name="Find the patient"))
     follow(page.locator(f'form:has(input[value="{patient["id"]}"]) button'))
-    expect(page.get_by_role("heading", name="The plan")).to_be_visible()
+    expect(page.get_by_role("heading", name="What is wished")).to_be_visible()
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_a_series_with_a_conflict_is_booked(
-    scripts: bool, open_as: Callable[..., Page], served: Served, patient: dict[str, str], clinic_id: str,
-    api: Callable[..., Any],
+def test_a_series_of_six_with_a_conflict_is_booked_in_one_go(
+    scripts: bool, open_as: Callable[..., Page], served: Served, patients: list[dict[str, str]], clinic_id: str,
+    api: Callable[..., Any], another: str,
 ) -> None:
-    """Given a plan of two visits, when a room that one of them needs is taken meanwhile, then the conflict stands at
-    that visit with free times beside it; one click takes another, and both are on the week's sheet."""
+    """Given a plan of six visits, when the room that one of them needs is booked for another patient meanwhile, then
+    the conflict stands at that visit with free times beside it; one click takes another, and all six are booked."""
+    patient = patients[0 if scripts else 1]
     page = open_as("front_desk", "/schedule", java_script_enabled=scripts)
     watched = watch(page, served.address)
     find(page, patient, clinic_id)
     clock = "13:00" if scripts else "10:00"
     if scripts:  # each change plans again by itself
-        page.locator("#infusions").fill("2")
+        page.locator("#infusions").fill("6")
         page.locator("#infusions").blur()
-        page.wait_for_url(re.compile("infusions=2"))
+        page.wait_for_url(re.compile("infusions=6"))
         page.locator("#room").select_option(index=1)
         page.wait_for_url(re.compile("room=[0-9a-f]"))
         page.locator("#clock").fill(clock)
         page.locator("#clock").blur()
         page.wait_for_url(re.compile("clock=13"))
     else:
-        page.locator("#infusions").fill("2")
+        page.locator("#infusions").fill("6")
         page.locator("#room").select_option(index=1)
         page.locator("#clock").fill(clock)
         follow(page.get_by_role("button", name="Plan again"))
-    expect(page.locator("ol.visits > li")).to_have_count(2)
+    expect(page.locator("ol.visits > li")).to_have_count(6)
     expect(page.get_by_text("All free.")).to_be_visible()
-    wished = page.locator('input[name="visit-1"]:checked').get_attribute("value")
+    wished = page.locator('input[name="visit-3"]:checked').get_attribute("value")
     assert wished is not None
     room, _, starts_at = wished.partition("|")
-    api("POST", f"/clinics/{clinic_id}/closures", headers={"Idempotency-Key": f"browser-{scripts}-{starts_at}"},
-        json={"room_id": room, "starts_at": starts_at, "ends_at": _later(starts_at), "reason_code": "maintenance"})
+    api("POST", f"/appointments/{clinic_id}/{starts_at[:10]}", headers={
+        "Idempotency-Key": f"browser-{scripts}-{starts_at}"},
+        json={"patient_id": another, "room_id": room, "visit_kind": "follow_up", "starts_at": starts_at})
     follow(page.get_by_role("button", name="Book these visits"))
     expect(page.get_by_role("alert")).to_contain_text("none was")
     conflict = page.locator("ol.visits > li.conflict")
     expect(conflict).to_have_count(1)
-    expect(conflict).to_contain_text("closed then")
+    expect(conflict).to_contain_text("Visit 3")
+    expect(conflict).to_contain_text(re.compile(r"Room .+ is taken until"))
     keep(page, f"series-with-a-conflict{'' if scripts else '-without-script'}")
     if scripts:
         assert axe(page) == []
     alternative = conflict.locator("label.slot").nth(1)
     alternative.click()
     chosen = conflict.locator("input:checked").get_attribute("value")
+    all_six = [one.get_attribute("value") for one in page.locator("ol.visits input:checked").all()]
     follow(page.get_by_role("button", name="Book these visits"))
     expect(page.locator(".banner.ok")).to_have_text("The series is booked.")
-    assert chosen is not None
+    assert chosen is not None and chosen != wished
+    assert chosen in all_six
+    booked = {(room, datetime.fromisoformat(at)) for room, _, at in (str(one).partition("|") for one in all_six)}
+    assert len(booked) == 6 and booked <= booked_for(patient["id"], clinic_id, api)
     day = chosen.partition("|")[2][:10]
     page.goto(f"/schedule/{clinic_id}/{day}")
     expect(page.locator("td.booked", has_text=patient["family_name"]).first).to_be_visible()
     assert [one for one in watched.found(page) if "422" not in one] == []
 
 
-def _later(starts_at: str) -> str:
-    from datetime import datetime, timedelta
-
-    return (datetime.fromisoformat(starts_at) + timedelta(minutes=30)).isoformat()
+def booked_for(patient_id: str, clinic_id: str, api: Callable[..., Any]) -> set[tuple[str, datetime]]:
+    """Rooms and times of a patient's live bookings of the next weeks."""
+    days = api("GET", f"/clinics/{clinic_id}/schedule?to={datetime.now(UTC).date() + timedelta(days=30)}")["days"]
+    return {
+        (one["room_id"], datetime.fromisoformat(one["starts_at"]))
+        for day in days for one in day["appointments"]
+        if one["patient_id"] == patient_id and one["status"] == "booked"
+    }
 
 
 def test_free_time_of_a_day_leads_to_a_booking_and_the_booking_to_its_end(
