@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from api.web.address import clinic_name
 from api.web.from_home import home
 from api.web.names import names
 from api.web.page import may, render
-from api.web.schedule.place import FormSlip, form_key, full_name, new_key
+from api.web.schedule.place import FormSlip, form_key, new_key
 from api.web.terms import instrument
 from api.web.wording import day, words
 from domain import diary
@@ -85,6 +86,7 @@ def _id(given: str) -> UUID:
 
 def _page(patient_id: UUID, *, made: Link | None = None, problem: str = "", status: int = 200) -> Response:
     found, now = links_of(patient_id), wired().services.clock.now()
+    made_by = {str(one["staff_id"] or one["user_id"]): str(one["user_name"]) for one in wired().keys.users()}
     state = patient_state(patient_id).state
     clinic = clinic_name(str(state.home_clinic_id))
     name = names([str(patient_id)]).get(str(patient_id)) or f"Patient {str(patient_id)[:8]}"
@@ -94,7 +96,7 @@ def _page(patient_id: UUID, *, made: Link | None = None, problem: str = "", stat
         patient_id=patient_id, name=name, clinic=clinic, made=made, url=home().url(made) if made else "",
         asked_now=_asked(made.asks) if made else "", problem=problem,
         said=SAID.get(request.args.get("said", ""), "") if not problem and made is None else "",
-        links=[_shown(one, now) for one in found], key=new_key(),
+        links=[_shown(one, now, made_by) for one in found], key=new_key(),
         askable=[(code, _asked((code,)), code in (request.form.getlist("asks") if problem else USUALLY_ASKED))
                  for code in ASKABLE],
         follow_ups=_follow_ups(patient_id, now, clinic.timezone), days=VALID_DAYS,
@@ -103,20 +105,12 @@ def _page(patient_id: UUID, *, made: Link | None = None, problem: str = "", stat
     )
 
 
-def _shown(link: Link, now: datetime) -> dict[str, Any]:
+def _shown(link: Link, now: datetime, made_by: Mapping[str, str]) -> dict[str, Any]:
     return {
         "link_id": link.link_id, "asks": _asked(link.asks), "made": link.created_at, "until": link.expires_at,
         "standing": home().answering.standing(link, now), "revoked": link.revoked_at is not None,
-        "by": full_name(UUID(link.created_by)) if _is_id(link.created_by) else "somebody",
+        "by": made_by.get(link.created_by, "somebody"),
     }
-
-
-def _is_id(given: str) -> bool:
-    try:
-        UUID(given)
-    except ValueError:
-        return False
-    return True
 
 
 def _asked(codes: tuple[Code, ...]) -> str:
@@ -128,8 +122,7 @@ def _follow_ups(patient_id: UUID, now: datetime, timezone: str) -> list[tuple[st
     state: diary.State = wired().services.handling.current(diary, diary_of(patient_id)).state
     return [
         (str(one.follow_up_id),
-         f"the follow-up due {day(one.due_at.astimezone(ZoneInfo(timezone)).date(), weekday=True)}: "
-         f"{_asked(one.instruments)}")
+         f"the follow-up due {day(one.due_at.astimezone(ZoneInfo(timezone)).date(), weekday=True)}")
         for one in sorted(state.follow_ups, key=lambda one: one.due_at)
         if one.status == "open" and now < one.due_at + ANSWERS_UNTIL and one.due_at - now < timedelta(days=14)
     ]

@@ -44,7 +44,7 @@ def test_the_desk_makes_a_link_reads_out_its_address_once_and_revokes_it(lived: 
     assert submit(browser, form, asks=["nrs"], days=7).status_code == 422
     assert lived.app.test_client().get(f"/p/{token}").status_code == 200
     html = page(browser, path(lived))
-    assert token not in html
+    assert token not in html and "<td>front_desk A</td>" in html
     revoke = next(one for one in forms_of(html) if one.action.endswith("/revoke"))
     assert submit(browser, revoke).headers["Location"].endswith("/links?said=revoked")
     assert "answers no more" in page(browser, f"{path(lived)}?said=revoked")
