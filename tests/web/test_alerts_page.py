@@ -23,11 +23,11 @@ from tests.api.world import World
 from tests.web.test_alerts_and_digest import raise_alert, token
 
 SYSTEM = Actor(id="process:alert_escalations", role="system")
-WAITING = re.compile(r'id="alerts-waiting-[ms]"[^>]*>(?: <b>(\d+)</b>)?')
+WAITING = re.compile(r'id="alerts-waiting-[msp]"[^>]*>(?: <b>(\d+)</b>)?')
 
 
 def waiting_in(page: str) -> set[str]:
-    """The number beside Alerts, in both copies of the navigation; empty: none."""
+    """The number beside Alerts, in both copies of the navigation, and beside a phone's menu; empty: none."""
     return set(WAITING.findall(page))
 
 
@@ -93,6 +93,7 @@ def test_the_navigation_counts_what_waits_at_the_readers_own_clinics(
     assert waiting_in(browser.get("/glossary").text) <= {""}
     raise_alert(lived)
     raise_alert(lived)
+    assert len(WAITING.findall(browser.get("/glossary").text)) == (3 if sees or at == "B" else 0)
     assert waiting_in(browser.get("/glossary").text) == ({"2"} if sees else {""} if at == "B" else set())
     renewed = browser.get("/lag").text
     assert waiting_in(renewed) == ({"2"} if sees else {""} if at == "B" else set())
