@@ -58,7 +58,8 @@ def test_every_table_is_one_rectangle_with_a_value_in_a_cell(lived: World, dashb
 
 
 @pytest.mark.parametrize(("dashboard", "table", "column"), [
-    ("clinics", "clinics", "No-show rate"), ("outcomes", "groups", "Fall of 30 %"), ("outcomes", "responders", "Share"),
+    ("clinics", "clinics", "No-show rate"), ("outcomes", "groups", "Infusions: fall of 30 %"),
+    ("outcomes", "responders", "Share"),
     ("funnel", "rates", "Within 30 days"), ("safety", "kinds", "Of infusions"), ("utilization", "days", "Actual"),
 ])  # fmt: skip
 def test_a_figure_has_what_it_rests_on_beside_it(lived: World, dashboard: str, table: str, column: str) -> None:
