@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from api.digest.week import Week
 from api.reports import DASHBOARDS, figures
 from api.web.deltas import Delta, delta
+from api.web.doubt import doubted, thin
 from api.web.figures import Shown, shown
 from projections.metrics.calendar import Period
 from projections.metrics.figures import Figure, Spread
@@ -102,15 +103,22 @@ def _plain(value: float | None) -> str:
 
 def compose(conn: Connection, asked: Digest) -> Sequence[Line]:
     """Every line, from the same reports that the pages and the API show."""
-    now, then = _figures(conn, asked, asked.week), _figures(conn, asked, asked.week.before)
+    now, then = _shown(conn, asked, asked.week), _shown(conn, asked, asked.week.before)
     return [
         Line(
-            now=(here := shown(now[one], path)), change=delta(here, shown(then[one], path)), dashboard=dashboard,
-            path=path, rows_href=f"{asked.address}/rows/{dashboard}?{asked.query(asked.week.period)}&figure={path}",
+            now=now[one], change=delta(now[one], then[one]), dashboard=dashboard, path=path,
+            rows_href=f"{asked.address}/rows/{dashboard}?{asked.query(asked.week.period)}&figure={path}",
             command=_command(asked, dashboard, path),
         )
         for one in LINES for dashboard, path in [one]
     ]
+
+
+def _shown(conn: Connection, asked: Digest, week: Week) -> dict[tuple[str, str], Shown]:
+    """A week's figures; those of relief in doubt where follow-up was thin."""
+    found = _figures(conn, asked, week)
+    doubt = thin(found["outcomes", "follow_up_answered"])
+    return {one: doubted(shown(figure, one[1]), doubt) for one, figure in found.items()}
 
 
 def _figures(conn: Connection, asked: Digest, week: Week) -> dict[tuple[str, str], Figure | Spread]:

@@ -13,6 +13,7 @@ from api.http.questions import Question
 from api.reports import compare
 from api.web.address import ClinicName, View, view
 from api.web.deltas import Delta, delta
+from api.web.doubt import doubted, thin
 from api.web.figures import Shown, shown
 from api.web.page import render
 from api.web.tables import Cell, Column, Table, cell, figure_cell, figure_table, rate_column, spread_column
@@ -33,6 +34,8 @@ SIDE_BY_SIDE = (
 )  # fmt: skip
 
 MEDIANS = frozenset({"wait", "lead_time"})
+
+FOLLOW_UP = "follow_up_answered"
 
 OPENS = {
     **{name: ("utilization", f"together.rooms.{name}") for name in (
@@ -89,9 +92,12 @@ def _during(asked: View, span: Period) -> View:
 
 
 def _figures(found: Figures, asked: View, names: Iterable[str]) -> dict[str, Shown]:
-    """Those of these names, each opening into the rows that its own dashboard shows for the same question."""
-    rows = {dashboard: asked.rows(dashboard) for dashboard, _ in OPENS.values()}
-    return {name: shown(found[name], OPENS[name][1], rows[OPENS[name][0]]) for name in names}
+    """Those of these names, each opening into the rows that its own dashboard shows for the same question.
+
+    Relief is in doubt by the follow-up of the same clinics and days.
+    """
+    rows, doubt = {dashboard: asked.rows(dashboard) for dashboard, _ in OPENS.values()}, thin(found[FOLLOW_UP])
+    return {name: doubted(shown(found[name], OPENS[name][1], rows[OPENS[name][0]]), doubt) for name in names}
 
 
 def side_by_side(asked: View, compared: SideBySide) -> Table:

@@ -3,7 +3,7 @@
 A difference is called clear by a test of its kind (`projections.metrics.differences`): of shares by Newcombe's
 interval, of rates by the exact test of two Poisson rates, of medians by the ranks of the numbers behind them. A change
 of anything else (minutes, a share of minutes) is only told. Better and worse are said for figures of which everybody
-would say so, in words and not by colour alone.
+would say so, in words and not by colour alone, and not for figures in doubt.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ def delta(now: Shown, before: Shown) -> Delta:
         return Delta(text="nothing to compare with")
     counted = f" (n{NBSP}{number(before.n)})" if before.n and before.raw is not None else ""
     was = f"before: {f'{before.value}{NBSP}{before.unit}'.strip()}{counted}"
+    if before.doubt:
+        was += "; follow-up was thin"
     if now.raw is None or before.raw is None:
         return Delta(text="too few to compare", was=was)
     change = now.raw - before.raw
@@ -54,7 +56,7 @@ def delta(now: Shown, before: Shown) -> Delta:
     clear = differ(now.figure, before.figure)
     if clear is False:
         return Delta(text=f"{size}, within chance", was=was, arrow=arrow, clear=False)
-    good = GOOD.get(now.definition.name, "neither")
+    good = "neither" if now.doubt or before.doubt else GOOD.get(now.definition.name, "neither")
     verdict = "better" if (change > 0) == (good == "more") else "worse"
     if not clear or good == "neither":
         verdict = ""

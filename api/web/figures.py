@@ -30,7 +30,10 @@ def defined(name: str, version: int) -> Definition:
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """What the macros print of a figure. `value` and `unit` are text; `raw` is the number itself (for CSV, charts)."""
+    """What the macros print of a figure. `value` and `unit` are text; `raw` is the number itself (for CSV, charts).
+
+    `doubt` says why the figure is greyed.
+    """
 
     path: str
     title: str
@@ -46,6 +49,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     href: str | None
     figure: Figure | Spread
+    doubt: str = ""
 
 
 def shown(figure: Figure | Spread, path: str, href: Callable[[str], str] | None = None, title: str = "") -> Shown:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import cast
 
 from flask import Blueprint, Response
+from msgspec import structs
 
 from api.reports import ask, position_of
 from api.web.address import Rows, View, view
 from api.web.charts import Chart
 from api.web.charts import outcomes as charts
 from api.web.charts.groups import by_ordinal, compared, infusions
+from api.web.doubt import doubted, thin
 from api.web.figures import Shown, shown
 from api.web.page import render
 from api.web.tables import (
@@ -31,13 +33,11 @@ from api.web.tables import (
 from api.web.terms import condition, instrument, reason
 from api.web.wording import words
 from projections.metrics.definitions import current
+from projections.metrics.figures import Figure, Spread
 from projections.metrics.outcomes import Breakdown
 from projections.outcomes import OutcomeReport
 
 blueprint = Blueprint("web_outcomes", __name__)
-
-COMPLETE_ENOUGH = 0.6
-"""Under this share of follow-ups answered, outcome tiles are greyed out: who answers may differ from who does not."""
 
 RESPONDERS = {
     "first_30": "First infusion: 30 %", "first_50": "First infusion: 50 %",
@@ -56,41 +56,47 @@ def show() -> Response:
     """Relief, responders, its duration, dose, function and mood of the clinics asked for."""
     asked = view()
     report = cast(OutcomeReport, ask("outcomes", asked.question))
-    rows = asked.rows("outcomes")
+    rows, doubt = asked.rows("outcomes"), thin(report.follow_up_answered)
+
+    def relief(figure: Figure | Spread, path: str, title: str = "") -> Shown:
+        return doubted(shown(figure, path, rows, title), doubt)
+
     responders = {
-        name: shown(getattr(report.responders, name), f"responders.{name}", rows, title)
+        name: relief(getattr(report.responders, name), f"responders.{name}", title)
         for name, title in RESPONDERS.items()
     }
-    single = {name: shown(getattr(report, name), name, rows) for name in SINGLE}
+    single = {name: relief(getattr(report, name), name) for name in SINGLE}
     path = {name: shown(getattr(report.path, name), f"path.{name}", rows) for name in PATH}
     follow_up = shown(report.follow_up_answered, "follow_up_answered", rows)
-    rho = shown(report.dose_response.mg_per_kg, "dose_response.mg_per_kg", rows)
-    falls = shown(report.waterfall.falls, "waterfall.falls", rows)
-    pictures = _pictures(report, asked, responders, rows)
-    every = [*responders.values(), *single.values(), *path.values(), follow_up, falls, rho]
-    tables = [figure_table("figures", "All figures of this page", every), _groups(report, asked, rows),
-              _changes(report, rows), _closures(report, rows), _gaps(report, rows)]
+    doses = [relief(figure, f"dose_response.{name}", title) for name, title, figure in _rhos(report)]
+    falls = relief(report.waterfall.falls, "waterfall.falls")
+    pictures = [structs.replace(one, doubt=doubt) for one in _pictures(report, responders, rows)]
+    every = [*responders.values(), *single.values(), *path.values(), follow_up, falls, *doses]
+    of_relief = [_groups(report, asked, rows), _changes(report, rows), _associations(doses), _bands(report, rows)]
+    tables = [figure_table("figures", "All figures of this page", every), _closures(report, rows),
+              _gaps(report, rows), *(structs.replace(one, doubt=doubt) for one in of_relief)]
     return render(
         "outcomes.html", title="Outcomes", active="web_outcomes.show", view=asked, figures=every,
         lede="Whom the infusions help, how much, how soon and for how long.",
         tables=[*tables, *(one.table for one in pictures)], charts={one.name: one for one in pictures},
-        responders=responders, single=single, path=path, follow_up=follow_up, rho=rho, falls=falls,
+        responders=responders, single=single, path=path, follow_up=follow_up, doubt=doubt,
         infusions=report.infusions, patients=report.patients,
-        incomplete=follow_up.raw is not None and follow_up.raw < COMPLETE_ENOUGH,
     )
 
 
-def _pictures(report: OutcomeReport, asked: View, responders: dict[str, Shown], rows: Rows) -> list[Chart]:
+def _pictures(report: OutcomeReport, responders: dict[str, Shown], rows: Rows) -> list[Chart]:
     def event(fact: str) -> str:
         return f"/events/{position_of(fact)}"
 
     return [
         charts.rates("responders", "Responders", "Dot: share of patients. Line: its 95 % interval.",
-                     [(RESPONDERS[name], one) for name, one in responders.items()]),
+                     [(RESPONDERS[name], one) for name, one in responders.items()],
+                     tuple(responders[name].definition for name in ("first_30", "gate_30", "after_28_days_30")),
+                     tuple((one.title, one.href) for name, one in responders.items() if one.href and "30" in name)),
         charts.pain(report.pain_over_time, rows),
-        charts.waterfall(report.waterfall, condition, event),
+        charts.waterfall(report.waterfall, condition, event, rows),
         charts.duration(report.durations, rows),
-        charts.dose(report.dose_response, condition, event),
+        charts.dose(report.dose_response, condition, event, rows),
         compared("condition", "By condition", report.breakdowns["condition"], rows, condition),
         compared("adjunct", "Alone or beside other therapy", report.breakdowns["adjunct"], rows,
                  lambda group: "beside other therapy" if group == "yes" else "alone"),
@@ -125,6 +131,40 @@ def _group_cells(name: str, at: int, one: Breakdown, rows: Rows) -> tuple[Cell, 
         *(figure_cell(of(part)) for part in ("first_30", "first_50", "landmark_fall")),
         figure_cell(infusions(one, f"breakdowns.{name}.{at}.responders_30", rows)),
     )
+
+
+def _rhos(report: OutcomeReport) -> list[tuple[str, str, Figure]]:
+    """The associations of dose and fall: path, title, figure."""
+    found = report.dose_response
+    return [
+        ("mg_per_kg", "Dose and response, mg/kg", found.mg_per_kg),
+        ("mg_per_kg_h", "Dose and response, mg/kg/h", found.mg_per_kg_h),
+        *((f"by_condition.{code}", f"Dose and response, mg/kg: {condition(code)}", figure)
+          for code, figure in found.by_condition.items()),
+    ]  # fmt: skip
+
+
+def _associations(doses: list[Shown]) -> Table:
+    return Table(
+        name="associations", title="Dose and fall: association",
+        note="An association, not an effect: doses were chosen, not drawn by lot. From 1 (the higher the dose, the "
+             "deeper the fall) over 0 (neither) to −1.",
+        columns=(Column("of", "First infusions"),
+                 rate_column("rho", "Spearman's rho", current("dose_response")),
+                 Column("interval", "95 %", in_csv=False)),
+        rows=tuple((cell(one.title.partition(", ")[2]), figure_cell(one), cell(one.interval or None)) for one in doses),
+    )  # fmt: skip
+
+
+def _bands(report: OutcomeReport, rows: Rows) -> Table:
+    return Table(
+        name="dose-bands", title="Fall by dose band",
+        note="First infusions of a course. Groups differ in more than their dose.",
+        columns=(Column("band", "mg/kg"), spread_column("fall", "Median fall", current("landmark_fall"))),
+        rows=tuple((cell(band), figure_cell(shown(fall, f"dose_response.bands.{at}.1", rows)))
+                   for at, (band, fall) in enumerate(report.dose_response.bands)),
+        empty="No first infusion of this period has both a score before and one after it yet.",
+    )  # fmt: skip
 
 
 def _changes(report: OutcomeReport, rows: Rows) -> Table:

@@ -4,7 +4,7 @@ address asks for it, gives one of the page's tables as CSV.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from api.http.access import note_export
 from api.http.context import wired
 from api.http.problems import Problem, not_found, pointers
 from api.web.address import View, clinics_seen, link
+from api.web.charts import Chart
 from api.web.figures import Shown
 from api.web.tables import Table, csv_response, sorted_by
 from api.web.wording import day, moment
@@ -119,22 +120,23 @@ def alerts_waiting(clinics: Sequence[str] | None = None) -> int:
 
 def render(
     template: str, *, title: str, active: str, view: View | None = None, tables: Sequence[Table] = (),
-    figures: Sequence[Shown] = (), lede: str = "", status: int = 200, **context: Any,
+    figures: Sequence[Shown] = (), charts: Mapping[str, Chart] | None = None, lede: str = "", status: int = 200,
+    **context: Any,
 ) -> Response:  # fmt: skip
-    """The page. `active` is its operation; `view` gives it the pickers; `figures` are explained in print.
+    """The page. `active` is its operation; `view` gives it the pickers; `figures` and `charts` are explained in print.
 
     With `?format=csv&table=<name>` the answer is that table of `tables` instead (the first without a name), in the
     order of `?sort=`. Raises `Problem` 422, the 404 for a table that this page has not.
     """
-    asked = _asked()
+    asked, charts = _asked(), charts or {}
     tables = [sorted_by(one, asked.get("sort")) for one in tables]
     if asked.get("format") == "csv":
         return _as_csv(tables, asked.get("table"), active)
     around = frame(active)
     html = render_template(
         template, title=title, lede=lede, active=active, view=view, tables={one.name: one for one in tables},
-        figures=figures, notes=_notes(figures), quiet_since=_quiet_since(view, around["fictional"]),
-        **around, **context,
+        figures=figures, charts=charts, notes=_notes(figures, charts),
+        quiet_since=_quiet_since(view, around["fictional"]), **around, **context,
     )
     return current_app.response_class(html, status=status, mimetype="text/html")
 
@@ -180,6 +182,7 @@ def _as_csv(tables: Sequence[Table], name: str | None, active: str) -> Response:
     return csv_response(table, f"anodyne-{active.removeprefix('web_').partition('.')[0]}-{table.name}-{today}")
 
 
-def _notes(figures: Sequence[Shown]) -> list[Definition]:
-    """The definitions of the page's figures, each once: what the print view ends with."""
-    return list({one.definition.name: one.definition for one in figures}.values())
+def _notes(figures: Sequence[Shown], charts: Mapping[str, Chart]) -> list[Definition]:
+    """The definitions of the page's figures and charts, each once: what the print view ends with."""
+    found = [*(one.definition for one in figures), *(one for chart in charts.values() for one in chart.definitions)]
+    return list({one.name: one for one in found}.values())

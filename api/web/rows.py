@@ -17,6 +17,7 @@ from api.http.context import principal
 from api.http.problems import Problem, not_found
 from api.reports import DASHBOARDS, ask, figure_at
 from api.web.address import clinic_name, link, parameters, view
+from api.web.doubt import doubted, thin
 from api.web.figures import Shown, shown
 from api.web.page import may, render
 from api.web.tables import Cell, Column, InChunks, Table, cell
@@ -24,6 +25,7 @@ from api.web.wording import UNIT_WORDS, day, number, quantity, when, words
 from domain.catalogue import EVENTS
 from projections.facts.reading import CHUNK
 from projections.metrics.figures import Spread
+from projections.outcomes import OutcomeReport
 
 __all__ = ["blueprint", "event_title", "patient_href"]
 
@@ -75,8 +77,11 @@ def show(dashboard: str) -> Response:
         raise not_found()
     _check(dashboard)
     asked, wanted = view(), parameters(_Page, request.args.to_dict())
-    figure, which = figure_at(ask(dashboard, asked.question), wanted["figure"]), wanted["which"]
+    report, which = ask(dashboard, asked.question), wanted["which"]
+    figure = figure_at(report, wanted["figure"])
     behind, one = Behind(figure, asked.question.known_at), shown(figure, wanted["figure"])
+    if isinstance(report, OutcomeReport):
+        one = doubted(one, thin(report.follow_up_answered))
     facts = behind.chosen(which)
     pages = max(1, -(-len(facts) // PAGE))
     page = min(wanted["page"], pages)

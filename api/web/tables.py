@@ -25,10 +25,12 @@ __all__ = [
 ]  # fmt: skip
 
 T = TypeVar("T")
+THIN_FOLLOW_UP = "thin follow-up"
+
 Value = str | int | float | Decimal | bool | date | datetime | None
 
 Tone = str
-"""ok, attention, alarm or info: a colour with a meaning, always with words beside it."""
+"""ok, attention, alarm, info or doubtful: a colour with a meaning, always with words beside it."""
 
 
 RATE = ("numerator", "denominator", "n", "95 % low", "95 % high")
@@ -67,7 +69,9 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of cells; the first cell of a row is its header. `name` is the table's name in `?format=csv&table=`."""
+    """Rows of cells; the first cell of a row is its header. `name` is the table's name in `?format=csv&table=`;
+    `doubt` says why all of it is greyed.
+    """
 
     name: str
     title: str
@@ -76,6 +80,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     empty: str = "Nothing in this period."
     sorted_by: str = ""
+    doubt: str = ""
 
     @property
     def on_page(self) -> list[Column]:
@@ -143,6 +148,8 @@ def figure_cell(one: Shown, tone: Tone = "") -> Cell:
     """A figure in a cell, opening into its rows: the value, and under it what it rests on."""
     text = f"{one.value} {one.unit}".strip()
     note = one.basis if one.raw is None else f"n{NBSP}{number(one.n)}" if one.n else ""
+    if one.doubt:
+        tone, note = "doubtful", f"{note} · {THIN_FOLLOW_UP}" if note else THIN_FOLLOW_UP
     return Cell(text=text, value=one.raw, href=one.href, note=note, tone=tone, basis=basis_of(one.figure))
 
 
@@ -215,9 +222,10 @@ def _figure_row(one: Shown) -> tuple[Cell, ...]:
     value, unit = quantity(one.raw, figure.unit)
     return (
         Cell(text=one.title, value=one.title, definition=one.definition),
-        cell(one.raw, value), cell(figure.unit, unit),
-        cell(numerator), cell(denominator), of(limits[0] if limits else None), of(limits[1] if limits else None),
-        of(p90), cell(one.n), cell(sum(figure.excluded.values()), left_out_in_words(one)),
+        cell(one.raw, value, tone="doubtful" if one.doubt else "", note=THIN_FOLLOW_UP if one.doubt else ""),
+        cell(figure.unit, unit), cell(numerator), cell(denominator),
+        of(limits[0] if limits else None), of(limits[1] if limits else None), of(p90), cell(one.n),
+        cell(sum(figure.excluded.values()), left_out_in_words(one)),
         cell(one.definition.name, f"v{one.definition.version}", href=f"/glossary#{one.definition.name}",
              basis=(one.definition.version,)),
         cell(one.rows, href=one.href),

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Served
-from tests.browser.support import drawn, follow, keep, watch
+from tests.browser.support import axe, drawn, follow, keep, watch
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -289,3 +289,38 @@ def test_where_nothing_can_draw_the_tables_stay(open_as: Callable[..., Page]) ->
     page.goto("/utilization")
     expect(page.locator("figure.chart details.data[open]")).to_have_count(page.locator("figure.chart").count())
     assert page.locator("figure.chart .canvas:visible").count() == 0
+
+
+THIN = "from=2026-10-26&to=2026-11-22&known_at=2026-11-01T00:00:00Z&as_of=2026-11-25T00:00:00Z"
+"""As known on 1 November, under half of the follow-ups due by the 25th had been answered."""
+SERIES = {"light": "#1d8a90", "dark": "#4bb4b9"}
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_relief_on_thin_follow_up_is_grey(open_as: Callable[..., Page], look: str) -> None:
+    """Given under 60 % answered, relief's values and pictures have no colour and no black, on screen and on paper, and
+    say why; other figures stay as they are; axe finds the grey readable."""
+    page = open_as("manager", f"/outcomes?{THIN}", look)
+    drawn(page)
+
+    def tile(title: str) -> Locator:
+        return page.locator("article.figure", has=page.get_by_role("heading", name=re.compile(f"^{title}")))
+
+    def colour(one: Locator) -> str:
+        return str(one.evaluate("(one) => getComputedStyle(one).color"))
+
+    grey = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--doubt').trim()")
+    rgb = f"rgb({int(grey[1:3], 16)}, {int(grey[3:5], 16)}, {int(grey[5:7], 16)})"
+    for title in ("Fall of pain, landmark", "Onset of relief", "Infusions to the first"):
+        assert colour(tile(title).locator(".figure-value")) == rgb, title
+        expect(tile(title)).to_contain_text("of the follow-ups due were answered")
+    assert colour(tile("Follow-up answered").locator(".figure-value")) != rgb
+    assert colour(page.locator("#table-changes").locator("xpath=../..").locator("td").first) == rgb
+    pictures = page.locator("figure.chart.doubtful svg").all()
+    assert len(pictures) >= 2
+    for chart in pictures:
+        assert SERIES[look] not in chart.inner_html()
+    assert axe(page) == []
+    page.emulate_media(media="print")
+    assert colour(tile("Onset of relief").locator(".figure-value")) == rgb
+    keep(page, f"outcomes-thin-{look}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 CSS = Path(__file__).parents[2] / "api" / "web" / "static" / "css"
-TEXT = ("ink", "ink-2", "ink-3", "accent", "accent-2", "ok", "attention", "alarm", "info")
+TEXT = ("ink", "ink-2", "ink-3", "accent", "accent-2", "ok", "attention", "alarm", "info", "doubt")
 PAPER = ("paper", "paper-2")
 
 
@@ -41,7 +41,8 @@ def test_text_has_contrast(theme: str) -> None:
     pairs += [(name, f"{name}-soft") for name in ("ok", "attention", "alarm", "info")]
     pairs += [("on-accent", "accent"), ("on-accent", "accent-2"), ("accent-2", "accent-soft"), ("ink-2", "paper-3")]
     assert _under(4.5, pairs, tokens) == {}
-    marks = [("control", "paper"), *((f"series-{at}", "paper") for at in range(1, 7))]
+    marks = [("control", "paper"), *((f"series-{at}", "paper") for at in range(1, 7)),
+             *((f"doubt-{at}", "paper") for at in range(1, 4))]
     assert _under(3, marks, tokens) == {}
 
 

@@ -13,6 +13,7 @@ import msgspec
 from markupsafe import Markup
 
 from api.web.tables import Table
+from projections.metrics.definitions import Definition
 
 __all__ = ["Chart", "Spec"]
 
@@ -20,7 +21,12 @@ Spec = Mapping[str, Any]
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
-    """A picture and its table. `aid` says in one line how to read it, `description` in words what it shows."""
+    """A picture and its table. `aid` says in one line how to read it, `description` in words what it shows.
+
+    `definitions` stand by its title; `rows` are links to the rows behind it, each with what tells it from the others.
+    `nothing` is said instead of a picture that would have no mark; `doubt` says why it is greyed. `below` is a small
+    table that belongs to the picture and is always seen.
+    """
 
     name: str
     title: str
@@ -29,6 +35,11 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     spec: Spec
     table: Table
     height: int = 220
+    definitions: tuple[Definition, ...] = ()
+    rows: tuple[tuple[str, str], ...] = ()
+    nothing: str = ""
+    doubt: str = ""
+    below: Table | None = None
 
     @property
     def json(self) -> Markup:

@@ -75,8 +75,22 @@ def compared(
     )  # fmt: skip
     return Chart(
         name=name, title=title, spec=spec, table=table, aid=AID, height=max(90, 34 * len(values) + 40),
-        description=_said([(group, first) for group, first, _ in some]),
+        description=_said([(group, first) for group, first, _ in some]), nothing=_nothing(some) if not values else "",
+        definitions=(current("responders_first_30"), current("responders_infusion_30")),
+        rows=_ways(rows, patients=any(first.n for _, first, _ in some), each=any(one.n for _, _, one in some)),
     )
+
+
+def _nothing(some: Sequence[tuple[str, Shown, Shown]]) -> str:
+    if any(first.n for _, first, _ in some):
+        return "No group has ten patients yet, the least that a rate is shown for: the counts are in the data."
+    return "No first infusion of this period has both a score before and one after it yet."
+
+
+def _ways(rows: Rows, *, patients: bool = False, each: bool = False) -> tuple[tuple[str, str], ...]:
+    """To the rows of all groups together."""
+    found = (("patients", "responders.first_30", patients), ("infusions", "per_infusion_30", each))
+    return tuple((label, rows(path)) for label, path, some in found if some)
 
 
 def by_ordinal(groups: Sequence[Breakdown], rows: Rows) -> Chart:
@@ -87,6 +101,7 @@ def by_ordinal(groups: Sequence[Breakdown], rows: Rows) -> Chart:
         "95 % interval.",
         [(words(one.group), infusions(one, f"breakdowns.ordinal.{at}.responders_30", rows))
          for at, one in enumerate(groups)],
+        (current("responders_infusion_30"),), _ways(rows, each=any(one.responders_30.n for one in groups)),
     )  # fmt: skip
 
 

@@ -9,7 +9,8 @@ from api.web.address import Rows
 from api.web.charts import Chart
 from api.web.figures import Shown, shown
 from api.web.tables import Cell, Column, Table, basis_of, cell, figure_cell, rate_column, row_of, spread_column
-from api.web.wording import NOTHING, number, words
+from api.web.wording import NOTHING, count, number, words
+from projections.metrics.definitions import Definition, current
 from projections.metrics.duration import SHOWN_DAYS, Curve
 from projections.metrics.figures import SMALL
 from projections.metrics.lazy import Each
@@ -19,6 +20,12 @@ from projections.metrics.relief import MODERATE, SUBSTANTIAL
 
 CURVES_DRAWN = 5
 """Curves told apart by colour; the others stand in the table."""
+
+AT_RISK_DAYS = (0, 14, 28, 56, 84)
+"""Weeks 0, 2, 4, 8 and 12: of `SHOWN_DAYS`."""
+
+Links = tuple[tuple[str, str], ...]
+"""Ways to rows: what tells each from the others, and its address."""
 
 STAGE_NAMES = {
     "baseline": "before", "day_1": "days 0–1", "days_2_4": "days 2–4", "days_5_9": "days 5–9", "week_2": "week 2",
@@ -30,7 +37,10 @@ CLASSES = (
 )  # fmt: skip
 
 
-def rates(name: str, title: str, aid: str, some: Sequence[tuple[str, Shown]]) -> Chart:
+def rates(
+    name: str, title: str, aid: str, some: Sequence[tuple[str, Shown]], definitions: tuple[Definition, ...],
+    links: Links = (),
+) -> Chart:
     """Shares with their intervals, one under the other; those under ten are in the table only."""
     drawn = [(label, one) for label, one in some if one.raw is not None]
     values = []
@@ -59,12 +69,15 @@ def rates(name: str, title: str, aid: str, some: Sequence[tuple[str, Shown]]) ->
                  Column("low", "95 % low", numeric=True, in_csv=False),
                  Column("high", "95 % high", numeric=True, in_csv=False),
                  Column("n", "n", numeric=True, in_csv=False)),
-        rows=tuple(_rate_row(label, one) for label, one in some),
+        rows=tuple(_rate_row(label, one, one.definition if len(definitions) > 1 else None) for label, one in some),
     )  # fmt: skip
+    nothing = "No score after an infusion of this period is on record yet, so nobody can be said to be helped or not."
+    if any(one.n for _, one in some):
+        nothing = "No group has ten yet, the least that a rate is shown for: the counts are in the data."
     said = "; ".join(f"{label}: {one.value} {one.unit} of {number(one.n)}" for label, one in drawn[:4])
     return Chart(
         name=name, title=title, spec=spec, table=table, aid=aid, height=max(90, 34 * len(drawn) + 40),
-        description=f"{said}." if said else "No group has ten or more: counts are in the table.",
+        description=f"{said}.", nothing="" if drawn else nothing, definitions=definitions, rows=links,
     )
 
 
@@ -74,9 +87,9 @@ def limits(one: Shown) -> tuple[float | None, float | None]:
     return (found[0], found[1]) if found else (None, None)
 
 
-def _rate_row(label: str, one: Shown) -> tuple[Cell, ...]:
+def _rate_row(label: str, one: Shown, definition: Definition | None) -> tuple[Cell, ...]:
     low, high = limits(one)
-    return row_of(label, figure_cell(one), percent(low), percent(high), one.n)
+    return row_of(cell(label, definition=definition), figure_cell(one), percent(low), percent(high), one.n)
 
 
 def percent(value: float | None) -> Cell:
@@ -121,15 +134,19 @@ def pain(course: PainCourse, rows: Rows) -> Chart:
         rows=tuple(_stage_row(at, one, rows) for at, one in enumerate(course.stages)),
     )  # fmt: skip
     first, last = (seen[0], seen[-1]) if len(seen) > 1 else (None, None)
-    said = "No course that began in this period has been followed yet."
+    said = ""
     if first is not None and last is not None:
         said = (f"Median pain is {number(first.pain.median, 1)} before the first infusion and "
                 f"{number(last.pain.median, 1)} in {STAGE_NAMES[last.stage]} (n {last.pain.n}).")
     return Chart(
         name="pain-over-time", title="Pain after the course began", spec=spec, table=table, description=said,
         aid="Line: median of each patient's last score in a stretch. Band: middle half. Numbers on top: patients.",
-        height=240,
-    )
+        height=240, definitions=(current("pain_over_time"),),
+        nothing="" if said else "No course that began in this period has a score after its first infusion yet: there "
+                                "is no course of pain to draw.",
+        rows=tuple((STAGE_NAMES[one.stage], rows(f"pain_over_time.stages.{at}.pain"))
+                   for at, one in enumerate(course.stages) if one.pain.n),
+    )  # fmt: skip
 
 
 def _stage_row(at: int, one: PainStage, rows: Rows) -> tuple[Cell, ...]:
@@ -140,7 +157,7 @@ def _stage_row(at: int, one: PainStage, rows: Rows) -> tuple[Cell, ...]:
     )
 
 
-def waterfall(one: Waterfall, condition: Callable[[str], str], event: Callable[[str], str]) -> Chart:
+def waterfall(one: Waterfall, condition: Callable[[str], str], event: Callable[[str], str], rows: Rows) -> Chart:
     """One bar a patient: the landmark fall after the first infusion, deepest first."""
     classes = [_class(bar.fall) for bar in one.bars]
     values = [
@@ -170,13 +187,14 @@ def waterfall(one: Waterfall, condition: Callable[[str], str], event: Callable[[
                  Column("condition", "Condition"), Column("adjunct", "Beside other therapy")),
         rows=Each(one.bars, lambda at, bar: row_of(
             at + 1, cell(bar.fall, digits=0, href=event(bar.fact)), condition(bar.condition), bar.with_adjunct
-        )), empty="No patient of this period has a first infusion with a baseline and a score after it.",
+        )), empty="No patient of this period has both a score before the first infusion and one after it yet.",
     )  # fmt: skip
     counts = [f"{classes.count(kind)} {name}" for kind, (name, _) in enumerate(CLASSES) if classes.count(kind)]
     return Chart(
         name="waterfall", title="Fall of pain, patient by patient", spec=spec, table=table, height=240,
         aid="A bar a patient: fall of pain, in %, 24 to 72 h after the first infusion. Dashed: 30 % and 50 %.",
-        description=f"{len(one.bars)} patients: {', '.join(counts)}." if counts else "No patient to show.",
+        description=f"{count(len(one.bars), 'patient')}: {', '.join(counts)}.", nothing="" if counts else table.empty,
+        definitions=(current("waterfall"),), rows=(("", rows("waterfall.falls")),) if counts else (),
     )
 
 
@@ -194,7 +212,7 @@ def curve_name(group: str) -> str:
 
 
 def duration(curves: Sequence[Curve], rows: Rows) -> Chart:
-    """Kaplan-Meier curves of relief, with the number at risk in the table."""
+    """Kaplan-Meier curves of relief, and under them the number at risk of every curve."""
     drawn = [one for one in curves if one.n >= SMALL][:CURVES_DRAWN]
     values = [point for one in drawn for point in _points(one)]
     longest = max((float(point["day"]) for point in values), default=0.0)
@@ -230,11 +248,34 @@ def duration(curves: Sequence[Curve], rows: Rows) -> Chart:
         + f" (n {one.n})"
         for one in drawn
     )
+    undrawn = ", ".join(f"{curve_name(one.group)} (n {one.n})" for one in curves if one not in drawn)
+    few = "No group has ten spells of relief yet, the least that a curve is drawn for: the spells are in the data."
+    none = "Nobody who was infused in this period has been followed through a spell of relief yet."
     return Chart(
         name="duration", title="How long relief lasts", spec=spec, table=table, height=260,
-        aid="Kaplan-Meier: share of responders still relieved. Curves of ten spells and more; the rest in the table.",
-        description=f"{said[:1].upper()}{said[1:]}." if said else "No group has ten spells yet.",
-    )
+        below=_at_risk(curves, drawn),
+        aid="Kaplan-Meier: share of responders still relieved, after the first infusion, the last of the series and "
+            "each booster." + (f" Not drawn, in the data: {undrawn}." if undrawn else ""),
+        description=f"{said[:1].upper()}{said[1:]}.", definitions=(current("relief_duration"),),
+        nothing="" if drawn else few if any(one.n for one in curves) else none,
+        rows=tuple((curve_name(one.group), rows(f"durations.{at}.median")) for at, one in enumerate(curves) if one.n),
+    )  # fmt: skip
+
+
+def _at_risk(curves: Sequence[Curve], drawn: Sequence[Curve]) -> Table:
+    """How many each curve rests on, week by week: the drawn ones first."""
+    ordered = [*drawn, *(one for one in curves if one.n and one not in drawn)]
+    return Table(
+        name="at-risk", title="Spells at risk",
+        columns=(Column("after", "After"), *(
+            Column(f"week-{day // 7}", f"Week {day // 7}" if day else "Start", numeric=True) for day in AT_RISK_DAYS
+        )),
+        rows=tuple(
+            row_of(curve_name(one.group) + ("" if one in drawn else " (not drawn)"),
+                   *(one.at_risk[day] for day in AT_RISK_DAYS))
+            for one in ordered
+        ),
+    )  # fmt: skip
 
 
 def _points(one: Curve) -> Iterable[dict[str, Any]]:
@@ -262,7 +303,7 @@ def _surviving(one: Curve, day: int) -> Cell:
     return cell(share, f"{number(share * 100)} %", note=f"at risk {one.at_risk[day]}", basis=(one.at_risk[day],))
 
 
-def dose(found: DoseResponse, condition: Callable[[str], str], event: Callable[[str], str]) -> Chart:
+def dose(found: DoseResponse, condition: Callable[[str], str], event: Callable[[str], str], rows: Rows) -> Chart:
     """First infusions: dose per kg against the fall that followed."""
     values = [
         {"dose": one.mg_per_kg, "fall": one.fall_percent, "condition": condition(one.condition)}
@@ -273,7 +314,8 @@ def dose(found: DoseResponse, condition: Callable[[str], str], event: Callable[[
         "layer": [
             {"mark": {"type": "point", "filled": True, "size": 48, "color": "@series-1", "opacity": 0.7},
              "encoding": {
-                 "x": {"field": "dose", "type": "quantitative", "title": "mg/kg", "scale": {"zero": False}},
+                 "x": {"field": "dose", "type": "quantitative", "title": "mg/kg", "scale": {"zero": False},
+                       "axis": {"format": ".2f", "tickCount": 6}},
                  "y": {"field": "fall", "type": "quantitative", "title": "Fall of pain, %"},
                  "tooltip": [{"field": "dose", "title": "mg/kg", "format": ".2f"},
                              {"field": "fall", "title": "Fall, %", "format": ".0f"},
@@ -288,14 +330,15 @@ def dose(found: DoseResponse, condition: Callable[[str], str], event: Callable[[
         rows=Each(found.points, lambda _, one: row_of(
             cell(one.mg_per_kg, digits=2), cell(one.mg_per_kg_h, digits=2),
             cell(one.fall_percent, digits=0, href=event(one.fact)), condition(one.condition),
-        )), empty="No first infusion of this period has a baseline and a score after it.",
+        )), empty="No first infusion of this period has both a score before and one after it yet.",
     )  # fmt: skip
     rho = shown(found.mg_per_kg, "dose_response.mg_per_kg")
-    said = "Too few first infusions for a rho."
+    said = "Too few first infusions for a rho: an association is told from ten on."
     if rho.raw is not None:
         said = f"Spearman's rho is {rho.value} (n {rho.n})."
     return Chart(
         name="dose-response", title="Dose and response", spec=spec, table=table, height=240,
         aid="A dot a first infusion. Dashed: 30 %. An association: doses were chosen, not drawn by lot.",
-        description=said,
+        description=said, nothing="" if values else table.empty, definitions=(current("dose_response"),),
+        rows=(("", rows("dose_response.mg_per_kg")),) if values else (),
     )

@@ -4,19 +4,23 @@
 "use strict";
 (() => {
   const libraries = document.currentScript.dataset.libraries.split(" ");
-  const token = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+  // Read where the figure stands: in a doubtful one the colours are grey.
+  const tokensOf = (figure) => {
+    const style = getComputedStyle(figure);
+    return (name) => style.getPropertyValue("--" + name).trim();
+  };
 
   // "@series-1" is the token --series-1.
-  const coloured = (value) => {
+  const coloured = (value, token) => {
     if (typeof value === "string") return value.startsWith("@") ? token(value.slice(1)) : value;
-    if (Array.isArray(value)) return value.map(coloured);
+    if (Array.isArray(value)) return value.map((inner) => coloured(inner, token));
     if (value && typeof value === "object") {
-      return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, coloured(inner)]));
+      return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, coloured(inner, token)]));
     }
     return value;
   };
 
-  const look = () => {
+  const look = (token) => {
     const font = token("font");
     const series = [1, 2, 3, 4, 5, 6].map((at) => token("series-" + at));
     const small = { labelFont: font, titleFont: font, labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500 };
@@ -60,7 +64,6 @@
     const canvas = figure.querySelector(".canvas");
     canvas.hidden = false;
     canvas.style.minHeight = canvas.dataset.height + "px";
-    for (const data of figure.querySelectorAll(".data")) data.open = false;
   };
 
   const leaveTable = (figure, error) => {
@@ -75,12 +78,13 @@
     const width = canvas.clientWidth;
     figure.dataset.drawn = width ? "yes" : "later"; // later: it lies in something closed
     if (!width) return;
+    const token = tokensOf(figure);
     const spec = coloured({
       $schema: "https://vega.github.io/schema/vega-lite/v6.json",
       width: Math.max(width, 240), height: Number(canvas.dataset.height), autosize: { type: "fit", contains: "padding" },
       ...given,
-    });
-    const compiled = vegaLite.compile(spec, { config: look() }).spec;
+    }, token);
+    const compiled = vegaLite.compile(spec, { config: look(token) }).spec;
     if (drawn.has(figure)) drawn.get(figure).view.finalize();
     const runtime = vega.parse(compiled, null, { ast: true });
     const inner = document.createElement("div"); // Vega gives its container a role; ours is the image, with its words
@@ -94,7 +98,7 @@
     drawn.set(figure, { view, width });
   };
 
-  const all = () => document.querySelectorAll("figure.chart");
+  const all = () => document.querySelectorAll("figure.chart:not([data-drawn=nothing])");
   const again = () => { for (const figure of all()) draw(figure); };
 
   const drawOneByOne = (waiting) => {
@@ -121,6 +125,7 @@
   });
 
   for (const figure of all()) keepRoom(figure);
+  for (const data of document.querySelectorAll("figure.chart .data")) data.open = false;
   requestAnimationFrame(() => setTimeout(() => {
     Promise.all(libraries.map(load)).then(
       () => drawOneByOne([...all()]),
