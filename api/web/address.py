@@ -170,9 +170,18 @@ class Rows:
     def __call__(self, path: str) -> str:
         return f"/rows/{self.dashboard}?figure={quote_plus(path, safe=',:')}&{self._question}"
 
+    def between(self, path: str, first: date, last: date) -> str:
+        """The same over some days only, as far as they lie in the period."""
+        begins, ends = max(first.isoformat(), self.asked["from"]), min(last.isoformat(), self.asked["to"])
+        return f"/rows/{self.dashboard}?figure={path}&{self._rest}&from={begins}&to={ends}"
+
     @cached_property
     def _question(self) -> str:
         return urlencode(self.asked, safe=",:")
+
+    @cached_property
+    def _rest(self) -> str:
+        return urlencode({name: value for name, value in self.asked.items() if name not in ("from", "to")}, safe=",:")
 
 
 def view() -> View:

@@ -30,7 +30,7 @@ def show() -> Response:
     report = cast(FunnelReport, ask("funnel", asked.question))
     rows, whole = asked.rows("funnel"), report.together
     steps = _steps(report, rows)
-    pictures = [charts.steps(whole, steps), charts.weeks(whole)]
+    pictures = [charts.steps(whole, steps, rows), charts.weeks(whole, rows)]
     rates = charts.rates_table(whole, rows)
     days = _days(report)
     in_time = [
@@ -88,8 +88,10 @@ def _clinics(report: FunnelReport, asked: View, rows: Rows) -> Table:
     return Table(
         name="clinics", title="By clinic", empty="No clinic is shown.",
         columns=(
-            Column("clinic", "Clinic", sorts=True), Column("referred", "Referred", numeric=True, sorts=True),
-            *(Column(step, charts.STEP_WORDS[step], numeric=True, sorts=True) for step in STEPS),
+            Column("clinic", "Clinic", sorts=True),
+            Column("referred", "Referred", numeric=True, sorts=True, definition=current("funnel")),
+            *(Column(step, charts.STEP_WORDS[step], numeric=True, sorts=True, definition=current("funnel_done"))
+              for step in STEPS),
         ),
         rows=tuple(
             (

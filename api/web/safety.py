@@ -58,8 +58,8 @@ def show() -> Response:
     }
     waiting = shown(report.board.minutes_to_acknowledge, "board.minutes_to_acknowledge", rows,
                     "Alerts: minutes to acknowledge")
-    pictures = [charts.kinds(report.by_kind, rows, side_effect), charts.control_rate(report.control_chart),
-                charts.control_share(report.control_chart)]
+    pictures = [charts.kinds(report.by_kind, rows, side_effect), charts.control_rate(report.control_chart, rows),
+                charts.control_share(report.control_chart, rows)]
     every = [*single.values(), *endings.values(), waiting]
     work, breaches = _waiting(report, asked), _breaches(report)
     if listed := sum(len(one) if "format" in request.args else min(len(one), LISTED) for one in (work, breaches)):
@@ -165,13 +165,14 @@ def _listed_row(one: Waiting, record: Recorded, asked: View) -> tuple[Cell, ...]
 
 
 def _board(name: str, title: str, report: SafetyReport, rows: Rows, parts: tuple[str, ...]) -> Table:
+    """Counts by what they are about; the first line of each kind has its definition."""
     found = []
     for part in parts:
         counts: Mapping[str, Figure] = getattr(report.board, part)
         found += [
-            row_of(sign(code), cell(current(part).title, definition=current(part)),
+            row_of(sign(code), cell(current(part).title, definition=None if at else current(part)),
                    cell(figure.n, href=rows(f"board.{part}.{code}")))
-            for code, figure in counts.items()
+            for at, (code, figure) in enumerate(counts.items())
         ]  # fmt: skip
     return Table(
         name=name, title=title, rows=tuple(found), empty="None in this period.",

@@ -50,8 +50,8 @@ def show() -> Response:
     report = cast(UtilizationReport, ask("utilization", asked.question))
     rows = asked.rows("utilization")
     together = _figures(report.together, rows)
-    pictures = [charts.time_of_day(report.together.rooms), charts.week(report.together.rooms),
-                charts.days(report.together.rooms), charts.phases(report.together.rooms)]
+    pictures = [draw(report.together.rooms, rows)
+                for draw in (charts.time_of_day, charts.week, charts.days, charts.phases)]
     third = _third_next(report, asked, rows)
     reasons = _not_infused(report, rows)
     everything = figure_table("figures", "All figures of this page", together.values())
@@ -91,7 +91,8 @@ def _not_infused(report: UtilizationReport, rows: Rows) -> Table:
     found = report.together.attendance.not_infused_by_reason
     return Table(
         name="not-infused", title="Arrived, not infused: why",
-        columns=(Column("reason", "Reason"), Column("visits", "Visits", numeric=True)),
+        columns=(Column("reason", "Reason"),
+                 Column("visits", "Visits", numeric=True, definition=current("arrived_not_infused"))),
         rows=tuple(
             (cell(reason(code)), cell(
                 figure.numerator, href=rows(f"together.attendance.not_infused_by_reason.{code}")))

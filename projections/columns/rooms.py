@@ -379,7 +379,7 @@ class RoomTime:
         booked = split(slot_clinic[slots], len(found))
         open_ends = np.bincount(self.clinic_of_visit[unclosed], minlength=len(found)).tolist()
         for number, tally in enumerate(found):
-            tally.unclosed = open_ends[number]
+            tally.unclosed, tally.calendar = open_ends[number], self.clinics[number].calendar.rows
             tally.visits = FactIds("v", self._visits.fact[visits[here[number]]])
             tally.slots = FactIds("a", self._slots.fact[slots[booked[number]]])
 

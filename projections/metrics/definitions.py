@@ -256,6 +256,16 @@ SAFETY = (
         "else it is unattributed and left out.", "infusions with an episode / infusions given"),
     _of("side_effect_rate", "Episodes per 100 infusions", "per 100",
         "Episodes over infusions, exact Poisson interval (Garwood).", "100 * episodes / infusions given"),
+    _of("u_chart", "Episodes per 100 infusions, month by month", "per 100",
+        "By month of drug start, on the clinic's clock: episodes over infusions, without a point under ten infusions. "
+        "Centre: the same over the whole period. Limits: three sigma of a Poisson count around it, for as many "
+        "infusions as the month had. What lies outside is more than chance alone would give.",
+        "100 * episodes / infusions; u +- 3 * sqrt(u / infusions of the month), u = all episodes / all infusions"),
+    _of("p_chart", "Infusions with a side effect, month by month", "share",
+        "By month of drug start, on the clinic's clock: infusions with at least one episode over infusions, without a "
+        "point under ten infusions. Centre: the same over the whole period. Limits: three sigma of a binomial share "
+        "around it, for as many infusions as the month had. What lies outside is more than chance alone would give.",
+        "with an episode / infusions; p +- 3 * sqrt(p * (1 - p) / infusions of the month), p = that of the period"),
     _of("side_effect_onset", "Onset of side effects", "minutes", "From drug start to onset.", "onset - drug start"),
     _of("side_effect_duration", "Duration of side effects", "minutes",
         "From onset to resolution; open ones left out and counted.", "resolved - onset"),

@@ -46,6 +46,7 @@ class RoomTotals(msgspec.Struct, kw_only=True):
     occupied_open_us: int = 0
     occupied_prime_us: int = 0
     unclosed: int = 0
+    calendar: Sequence[str] = ()
     slots: Sequence[str] = ()
     visits: Sequence[str] = ()
 
@@ -90,6 +91,7 @@ def tally_rooms(
         _tally_occupied(tally, calendar, by_room[room], open_room, prime_room, elapsed)
     _tally_opened_days(tally, calendar, period, clipped(opening, elapsed), elapsed, by_room)
     _tally_phases(tally, calendar, stays, elapsed)
+    tally.calendar = calendar.rows
     tally.visits = sorted({stay.visit.fact for stay in stays if clipped([(stay.from_us, stay.until_us)], elapsed)})
     tally.unclosed = len({stay.visit.infusion for stay in stays if stay.unclosed and stay.from_us in range(*elapsed)})
     tally.slots = sorted({slot.fact for some in booked.values() for slot in some if _touches(slot, span)})
@@ -274,8 +276,9 @@ class RoomShares:
         )  # fmt: skip
 
     def open_minutes(self) -> Figure:
-        """Room minutes of the opening hours."""
-        return amount("open_minutes", self._minutes("open_us"), "minutes")
+        """Room minutes of the opening hours; its rows are what the clinics said of rooms, hours and closures."""
+        said = joined([one.calendar for one in self._totals])
+        return amount("open_minutes", self._minutes("open_us"), "minutes", rows=said)
 
     def booked_minutes(self) -> Figure:
         """Of them booked."""

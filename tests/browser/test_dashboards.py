@@ -291,8 +291,8 @@ def test_where_nothing_can_draw_the_tables_stay(open_as: Callable[..., Page]) ->
     assert page.locator("figure.chart .canvas:visible").count() == 0
 
 
-THIN = "from=2026-10-26&to=2026-11-22&known_at=2026-11-01T00:00:00Z&as_of=2026-11-25T00:00:00Z"
-"""As known on 1 November, under half of the follow-ups due by the 25th had been answered."""
+THIN = "from=2026-10-12&to=2026-11-22&known_at=2026-10-25T00:00:00Z&as_of=2026-11-25T00:00:00Z"
+"""As known on 25 October, 55 of the 96 follow-ups due until a month later had been answered."""
 SERIES = {"light": "#1d8a90", "dark": "#4bb4b9"}
 
 

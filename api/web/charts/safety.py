@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from api.web.address import Rows
@@ -55,6 +56,8 @@ def kinds(some: Sequence[KindFigures], rows: Rows, name: Callable[[str], str]) -
         name="kinds", title="Infusions with a side effect, by kind and grade", spec=spec,
         table=kinds_table(some, rows, name), description=said, height=max(120, 26 * len(drawn) + 60),
         aid="Bar: share of infusions with the kind, split by its highest CTCAE grade. The most frequent kinds first.",
+        definitions=(current("side_effect_share"),), rows=(("", rows("any_side_effect")),) if drawn else (),
+        nothing="" if drawn else said,
     )
 
 
@@ -74,7 +77,8 @@ def kinds_table(some: Sequence[KindFigures], rows: Rows, name: Callable[[str], s
         columns=(
             Column("kind", "Kind"),
             rate_column("share", "Of infusions", current("side_effect_share")),
-            *(Column(f"grade-{grade}", f"Grade {grade}", numeric=True) for grade in grades),
+            *(Column(f"grade-{grade}", f"Grade {grade}", numeric=True, definition=current("side_effect_share"))
+              for grade in grades),
             rate_column("per_100", "Per 100", current("side_effect_rate")),
             spread_column("onset", "Onset", current("side_effect_onset")),
             spread_column("duration", "Duration", current("side_effect_duration")),
@@ -91,11 +95,14 @@ def onset_table(some: Sequence[KindFigures], rows: Rows, name: Callable[[str], s
     return Table(
         name="onset", title="When side effects begin, and how long they last",
         columns=(
-            Column("kind", "Kind"), Column("episodes", "Episodes", numeric=True),
+            Column("kind", "Kind"),
+            Column("episodes", "Episodes", numeric=True, definition=current("side_effect_rate")),
             spread_column("onset", "Onset, min", current("side_effect_onset")),
-            Column("onset_p90", "90 % within, min", numeric=True, in_csv=False),
+            Column("onset_p90", "90 % within, min", numeric=True, definition=current("side_effect_onset"),
+                   in_csv=False),
             spread_column("duration", "Duration, min", current("side_effect_duration")),
-            Column("duration_p90", "90 % over by, min", numeric=True, in_csv=False),
+            Column("duration_p90", "90 % over by, min", numeric=True, definition=current("side_effect_duration"),
+                   in_csv=False),
         ),
         rows=tuple(_onset_row(at, one, rows, name) for at, one in enumerate(some)),
         note="Medians, from drug start and from onset; of those that are over. The 90th percentile needs ten.",
@@ -133,26 +140,29 @@ def _grade_cell(at: int, one: KindFigures, grade: int, rows: Rows) -> Cell:
     return cell(figure.numerator, href=rows(f"by_kind.{at}.by_grade.{grade}"))
 
 
-def control_rate(points: Sequence[ControlPoint]) -> Chart:
+def control_rate(points: Sequence[ControlPoint], rows: Rows) -> Chart:
     """u-chart: episodes per 100 infusions by month, with limits of three sigma."""
     return _control(
-        "u-chart", "Episodes per 100 infusions, month by month", "per 100", 100,
-        [(one, one.rate, one.rate_centre, one.rate_limits, one.episodes) for one in points],
+        "u-chart", "per 100", [(one, one.rate, one.rate_centre, one.rate_limits, one.episodes) for one in points],
+        rows, "per_100",
     )  # fmt: skip
 
 
-def control_share(points: Sequence[ControlPoint]) -> Chart:
+def control_share(points: Sequence[ControlPoint], rows: Rows) -> Chart:
     """p-chart: share of infusions with an episode by month, with limits of three sigma."""
     return _control(
-        "p-chart", "Infusions with any side effect, month by month", "%", 100,
-        [(one, one.share, one.share_centre, one.share_limits, one.with_episode) for one in points],
+        "p-chart", "%", [(one, one.share, one.share_centre, one.share_limits, one.with_episode) for one in points],
+        rows, "any_side_effect",
     )  # fmt: skip
 
 
 Point = tuple[ControlPoint, float | None, float, tuple[float, float], int]
 
 
-def _control(name: str, title: str, unit: str, times: int, points: Sequence[Point]) -> Chart:
+def _control(name: str, unit: str, points: Sequence[Point], rows: Rows, path: str) -> Chart:
+    """A point opens into the rows that the figure at `path` has in its month."""
+    definition, times = current(name.replace("-", "_")), 100
+    title = definition.title
     values = [
         {"month": one.month, "value": None if value is None else times * value, "centre": times * centre,
          "low": times * limits[0], "high": times * limits[1], "n": one.infusions, "out": _outside(value, limits)}
@@ -188,24 +198,34 @@ def _control(name: str, title: str, unit: str, times: int, points: Sequence[Poin
                  Column("low", "Lower limit", numeric=True), Column("centre", "Centre", numeric=True),
                  Column("high", "Upper limit", numeric=True), Column("counted", "Counted", numeric=True),
                  Column("n", "Infusions", numeric=True)),
-        rows=tuple(_control_row(point, times) for point in points),
+        rows=tuple(_control_row(point, times, _month(point, rows, path)) for point in points),
     )  # fmt: skip
+    few = "No month of this period has ten infusions, the least that a point is drawn for: the counts are in the data."
     out = [str(value["month"]) for value in values if value["out"]]
     said = f"Outside its limits: {', '.join(out)}." if out else "Every month lies within its limits."
     return Chart(
-        name=name, title=title, spec=spec, table=table, description=said if values else "No infusion in this period.",
+        name=name, title=title, spec=spec, table=table, description=said,
         aid="Band: what chance alone would give (three sigma around the period's own mean). A diamond lies outside it.",
+        definitions=(definition,), rows=(("", rows(path)),) if any(point[-1] for point in points) else (),
+        nothing="" if any(value["value"] is not None for value in values) else few,
     )
+
+
+def _month(point: Point, rows: Rows, path: str) -> str | None:
+    """Where the rows of a point are: none where nothing was counted."""
+    first = date.fromisoformat(f"{point[0].month}-01")
+    last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    return rows.between(path, first, last) if point[-1] else None
 
 
 def _outside(value: float | None, limits: tuple[float, float]) -> bool:
     return value is not None and not limits[0] <= value <= limits[1]
 
 
-def _control_row(point: Point, times: int) -> tuple[Cell, ...]:
+def _control_row(point: Point, times: int, href: str | None) -> tuple[Cell, ...]:
     one, value, centre, limits, counted = point
     tone = cell(None if value is None else times * value, digits=1, tone="alarm" if _outside(value, limits) else "")
     return row_of(
         one.month, tone, cell(times * limits[0], digits=1), cell(times * centre, digits=1),
-        cell(times * limits[1], digits=1), counted, one.infusions,
+        cell(times * limits[1], digits=1), cell(counted, href=href), one.infusions,
     )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
+import msgspec
+
+from api.web.address import Rows
 from api.web.charts import Chart
 from api.web.figures import shown
 from api.web.tables import Cell, Column, Table, basis_of, cell, rate_column, row_of
 from api.web.wording import day, number, words
+from projections.metrics.definitions import current
 from projections.metrics.figures import Figure
 from projections.metrics.rooms import RoomFigures
 
+SCHEDULED, ACTUAL = "together.rooms.scheduled_utilization", "together.rooms.actual_utilization"
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -19,14 +25,19 @@ def _percent(figure: Figure) -> Cell:
     return cell(figure.value, f"{one.value} {one.unit}".strip(), basis=basis_of(figure))
 
 
-def time_of_day(rooms: RoomFigures) -> Chart:
+def _occupied(rooms: RoomFigures, rows: Rows) -> tuple[tuple[str, str], ...]:
+    """What is spread over many bins opens as a whole."""
+    return (("", rows("together.rooms.occupied_minutes")),) if rooms.occupied_minutes.n else ()
+
+
+def time_of_day(rooms: RoomFigures, rows: Rows) -> Chart:
     """How many rooms are busy at each quarter hour, against how many are open."""
     bins = [one for one in rooms.by_time_of_day if one.rooms_open or (one.busy.value or 0) > 0]
     values = [{"t": one.starts, "busy": one.busy.value, "open": one.rooms_open} for one in bins]
     peak = max(bins, key=lambda one: one.busy.value or 0, default=None)
     said = (
         f"Most rooms are busy at {peak.starts}: {number(peak.busy.value, 1)} of {number(peak.rooms_open, 1)} open."
-        if peak is not None else "No room was open in this period."
+        if peak is not None else ""
     )  # fmt: skip
     x: dict[str, Any] = {
         "field": "t", "type": "ordinal", "title": None,
@@ -58,10 +69,12 @@ def time_of_day(rooms: RoomFigures) -> Chart:
     return Chart(
         name="time-of-day", title="Rooms busy by time of day", spec=spec, table=table, description=said,
         aid="Bars: mean rooms busy in each quarter hour of the clinic's clock. Line: rooms open.",
+        definitions=(current("occupancy_by_time"),), rows=_occupied(rooms, rows),
+        nothing="" if bins else f"{table.empty} Opening hours and rooms in service are told under Schedule, Premises.",
     )
 
 
-def week(rooms: RoomFigures) -> Chart:
+def week(rooms: RoomFigures, rows: Rows) -> Chart:
     """Utilization of every hour of the week."""
     cells = rooms.by_hour_of_week
     values = [
@@ -70,7 +83,7 @@ def week(rooms: RoomFigures) -> Chart:
     ]  # fmt: skip
     filled = [one for one in cells if one.utilization.value is not None]
     fullest = max(filled, key=lambda one: one.utilization.value or 0, default=None)
-    said = "No room was open in this period."
+    said = ""
     if fullest is not None:
         said = (f"The fullest hour is {WEEKDAYS[fullest.weekday - 1]} at {fullest.hour:02d}:00 with "
                 f"{number((fullest.utilization.value or 0) * 100)} % of open room time occupied.")
@@ -106,10 +119,12 @@ def week(rooms: RoomFigures) -> Chart:
     return Chart(
         name="week", title="Utilization by weekday and hour", spec=spec, table=table, description=said, height=210,
         aid="The darker, the more of the open room time was occupied; empty: closed.",
+        definitions=(current("weekday_hour"),), rows=_occupied(rooms, rows),
+        nothing="" if filled else "No room was open in this period up to the moment seen.",
     )
 
 
-def days(rooms: RoomFigures) -> Chart:
+def days(rooms: RoomFigures, rows: Rows) -> Chart:
     """Scheduled and actual utilization day by day."""
     some = [one for one in rooms.days if one.scheduled.value is not None or one.actual.value is not None]
     values = [
@@ -138,17 +153,29 @@ def days(rooms: RoomFigures) -> Chart:
         columns=(Column("day", "Day"), rate_column("scheduled", "Scheduled"),
                  rate_column("actual", "Actual")),
         rows=tuple(
-            (cell(one.day, day(one.day, weekday=True)), _percent(one.scheduled), _percent(one.actual)) for one in some
+            (cell(one.day, day(one.day, weekday=True)), _day(one.day, one.scheduled, SCHEDULED, rows),
+             _day(one.day, one.actual, ACTUAL, rows)) for one in some
         ), empty="No day with opening hours in this period.",
     )  # fmt: skip
     return Chart(
         name="days", title="Scheduled and actual, day by day", spec=spec, table=table,
         aid="Dashed: booked share of open room time. Solid: occupied share.",
+        definitions=(current("scheduled_utilization"), current("actual_utilization")),
+        rows=tuple((label, rows(path)) for label, path, figure in (
+            ("scheduled", SCHEDULED, rooms.scheduled_utilization), ("actual", ACTUAL, rooms.actual_utilization),
+        ) if figure.n),
+        nothing="" if some else table.empty,
         description=f"{len(some)} days with opening hours; the table below has each day's two shares.",
     )
 
 
-def phases(rooms: RoomFigures) -> Chart:
+def _day(on: date, figure: Figure, path: str, rows: Rows) -> Cell:
+    """A day's share, opening into the rows of that day."""
+    one = _percent(figure)
+    return msgspec.structs.replace(one, href=rows.between(path, on, on)) if figure.numerator else one
+
+
+def phases(rooms: RoomFigures, rows: Rows) -> Chart:
     """What occupied rooms are occupied with."""
     some = [(phase, figure) for phase, figure in rooms.phases.items() if figure.denominator]
     values = [{"phase": words(phase), "share": figure.value} for phase, figure in some]
@@ -171,7 +198,10 @@ def phases(rooms: RoomFigures) -> Chart:
         name="phases", title="What rooms are occupied with",
         columns=(Column("phase", "Phase"), Column("minutes", "Minutes", numeric=True),
                  rate_column("share", "Share")),
-        rows=tuple(row_of(words(phase), cell(figure.numerator), _percent(figure)) for phase, figure in some),
+        rows=tuple(
+            row_of(words(phase), cell(figure.numerator, href=rows(f"together.rooms.phases.{phase}")), _percent(figure))
+            for phase, figure in some
+        ),
         empty="No room was occupied in this period.",
     )  # fmt: skip
     top = max(some, key=lambda one: one[1].value or 0, default=None)
@@ -179,4 +209,5 @@ def phases(rooms: RoomFigures) -> Chart:
     return Chart(
         name="phases", title="What rooms are occupied with", spec=spec, table=table, description=said, height=190,
         aid="Share of all occupied room minutes, from roomed to released.",
+        definitions=(current("phase_share"),), rows=_occupied(rooms, rows), nothing="" if some else table.empty,
     )
