@@ -43,7 +43,7 @@ class NavItem:
 NAVIGATION: tuple[tuple[str, tuple[NavItem, ...]], ...] = (
     ("The day", (
         NavItem("Today", "web_today.show"),
-        NavItem("Alerts", "web_alerts.show"),
+        NavItem("Alerts from home", "web_alerts.show"),
         NavItem("Schedule", "web_schedule.index"),
         NavItem("Patients", "web_patients.find"),
         NavItem("Boosters", "web_boosters.show"),

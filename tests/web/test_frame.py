@@ -83,3 +83,12 @@ def test_the_glossary_has_every_definition_and_what_it_meant_before(lived: World
         assert page.count(f'id="{one.name}"') == 1, one.name
         assert one.text in page and one.formula in page, (one.name, one.version)
     assert "<h2 id=\"group-1\">" in page and ">More<" not in page, "every definition has its group"
+
+
+def test_the_menu_names_a_page_as_the_page_does(lived: World) -> None:
+    """What one chooses is the heading of where one comes: alerts of visits are on Today and Safety, not there."""
+    client = lived.browser("manager", "A")
+    page = client.get("/alerts").text
+    here = re.search(r'<a href="/alerts[^"]*" aria-current="page">([^<]+)', page)
+    assert here and here[1].strip() == "Alerts from home"
+    assert "<h1>Alerts from home</h1>" in page
