@@ -16,8 +16,12 @@ from benchmarks.places import Ground
 from benchmarks.report import Line, Part
 from benchmarks.tasks import ROOT
 from tests.browser.conftest import Served, serving, sign_in
+from tests.browser.states import log, most_infused
 
-PAGES = ("/today", "/clinics", "/utilization", "/outcomes", "/safety", "/boosters", "/funnel", "/glossary")
+PAGES = (
+    "/today", "/alerts", "/clinics", "/utilization", "/outcomes", "/safety", "/boosters", "/funnel", "/glossary",
+    "/rows/safety?figure=any_side_effect",
+)  # fmt: skip
 CONTENT_BAR_MS, SIZE_BAR = 1_000, 600_000
 
 CONTENT = """() => {
@@ -34,12 +38,12 @@ def run(ground: Ground, rounds: int, quick: bool) -> Part:
     home = ground.folder / "pages"
     measured: dict[str, list[dict[str, float]]] = {}
     with serving(home, scale="1") as served, _chromium() as browser:
-        state = sign_in(browser, served, "manager")
-        there = [path for path in PAGES if _status(browser, served, state, path) == 200]
+        state = sign_in(browser, served, "owner")
+        pages = {path: path for path in PAGES} | _of_things(served)
         for _ in range(max(rounds, 5)):
-            for path in there:
-                measured.setdefault(path, []).append(_load(browser, served, state, path))
-    lines = [line for path in there for line in _lines(path, measured[path])]
+            for name, path in pages.items():
+                measured.setdefault(name, []).append(_load(browser, served, state, path))
+    lines = [line for name in pages for line in _lines(name, measured[name])]
     return Part(
         name="pages", title="Pages in a browser", lines=lines,
         about="First visit with an empty cache, system Chromium on the same machine as the server (two gunicorn "
@@ -66,18 +70,25 @@ def _lines(path: str, loads: list[dict[str, float]]) -> Iterator[Line]:
 def _load(browser: Browser, served: Served, state: Any, path: str) -> dict[str, float]:
     context = browser.new_context(base_url=served.address, storage_state=state)
     page = context.new_page()
-    page.goto(path, wait_until="load")
+    answer = page.goto(path, wait_until="load")
+    assert answer, path
+    assert answer.ok, (path, answer.status)
     page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length > 0")
     found: dict[str, float] = page.evaluate(CONTENT)
     context.close()
     return found
 
 
-def _status(browser: Browser, served: Served, state: Any, path: str) -> int:
-    context = browser.new_context(base_url=served.address, storage_state=state)
-    status: int = context.request.get(path).status
-    context.close()
-    return status
+def _of_things(served: Served) -> dict[str, str]:
+    """Pages of one thing, by what they show: the patient with the longest course, its last event, a day and a week."""
+    patient, infusions = most_infused(served)
+    given = f"name = 'infusion.given.v1' AND subject = '{patient}'"
+    ((clinic, position),) = log(served, f"SELECT clinic_id, max(position) FROM care_events WHERE {given}")
+    return {
+        f"a patient with {infusions} infusions": f"/patients/{patient}", "an event": f"/events/{position}",
+        "a day of the schedule": f"/schedule/{clinic}/2026-11-19",
+        "a week of the schedule": f"/schedule/{clinic}/week/2026-11-19",
+    }  # fmt: skip
 
 
 @contextmanager
