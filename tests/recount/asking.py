@@ -16,8 +16,11 @@ from urllib.parse import urlencode
 import pandas as pd
 from flask.testing import FlaskClient
 
+from api.auth.grants import Grant
 from api.bootstrap import build_read_side, build_services, key_registry
 from api.http.app import create_app
+from api.http.context import EXTENSION
+from api.http.cookies import SESSION
 from api.logs import configure_logging
 from api.settings import Settings
 from tests.recount.compare import differences
@@ -69,9 +72,10 @@ class Installation:
         """The application and the export of the same log."""
         assert self.read_side.engine.catch_up()
         registry = key_registry(self.settings, self.services, self.read_side)
-        key = registry.create_key(registry.create_user("a manager"), "manager", clinics=None).text
+        user = registry.create_user("a manager")
+        key = registry.create_key(user, "manager", clinics=None).text
         app = create_app(self.settings, services=self.services, read_side=self.read_side)
-        return Asked(app.test_client(), key, exported(self.settings))
+        return Asked(app.test_client(), key, exported(self.settings), user)
 
 
 def exported(settings: Settings) -> Export:
@@ -92,6 +96,7 @@ class Asked:
     client: FlaskClient
     key: str
     export: Export
+    user: str
     _bases: dict[Any, Base] = field(default_factory=dict)
 
     def shown(self, name: str, question: Question) -> dict[str, Any]:
@@ -100,6 +105,14 @@ class Asked:
                                  headers={"Authorization": f"Bearer {self.key}"})
         assert answer.status_code == 200, answer.text
         return json.loads(answer.data)  # type: ignore[no-any-return]
+
+    def browser(self) -> FlaskClient:
+        """A browser in which the manager has signed in."""
+        identity = self.client.application.extensions[EXTENSION].identity
+        identity.grants.set(self.user, [Grant(role="manager", clinics=None)])
+        client = self.client.application.test_client()
+        client.set_cookie(SESSION, identity.sessions.start(self.user, "manager", method="password"))
+        return client
 
     def recount(self, question: Question) -> Recount:
         """The recount for the question, whatever its clinics."""
