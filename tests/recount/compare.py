@@ -124,10 +124,18 @@ def _members(path: str, mine: dict[Any, Any], shown: dict[Any, Any]) -> Iterator
         yield f"{path}.rows: {shown['rows']} rows for n = {mine['n']}"
     elif shown.get("method") == "wilson" and shown["rows"] != mine["denominator"]:
         yield f"{path}.rows: {shown['rows']} rows for a denominator of {mine['denominator']}"
-    if path.rpartition(".")[2] in _SAME_NAMES and "metric" not in shown:
+    if "metric" not in shown:
+        same_names = path.rpartition(".")[2] in _SAME_NAMES
         for name in shown.keys() - mine.keys():
-            if shown[name] != 0:
+            if holds_a_figure(shown[name]) or (same_names and shown[name] != 0):
                 yield f"{path}.{name}: shown {str(shown[name])[:200]}, not recounted"
+
+
+def holds_a_figure(shown: Any) -> bool:
+    """Whether this is a figure or has one in it: none may be shown that is not recounted."""
+    if isinstance(shown, dict):
+        return "metric" in shown or any(holds_a_figure(one) for one in shown.values())
+    return isinstance(shown, list) and any(holds_a_figure(one) for one in shown)
 
 
 def same(mine: Any, shown: Any) -> bool:

@@ -131,7 +131,8 @@ def _curve(group: str, own: pd.DataFrame) -> dict[str, Any]:
         "at_risk": {str(mark): int((spells.days >= mark).sum()) for mark in MARKS},
     }  # fmt: skip
     if spells.empty:
-        return {**shown, "median_days": None, "median_interval": [None, None], "surviving": {}, "steps": []}
+        return {**shown, "median_days": None, "median_interval": [None, None], "surviving": {}, "steps": [],
+                "median": {"value": None, "n": 0, "excluded": excluded}}
     fitted = stats.kaplan_meier(spells.days, spells.spell_ended.astype(bool))
     median, interval = stats.km_median(fitted)
     last = float(spells.days.max())
@@ -146,6 +147,7 @@ def _curve(group: str, own: pd.DataFrame) -> dict[str, Any]:
     ]
     return {
         **shown, "median_days": median, "median_interval": interval, "steps": steps,
+        "median": {"value": median, "n": len(spells), "rows": len(spells), "excluded": excluded},
         "surviving": {
             str(mark): value if mark <= last or value == 0 else None for mark, value in zip(MARKS, curve, strict=True)
         },

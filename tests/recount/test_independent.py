@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.recount.compare import _differ
+
 HERE = Path(__file__).parent
 OURS = {"api", "domain", "projections", "services", "benchmarks"}
 ASKING = {"asking", "conftest", "inventing", "places"}
@@ -44,3 +46,13 @@ def test_the_modules_that_count_are_looked_at() -> None:
     """Those that this test is about are there."""
     known = {"rooms", "attendance", "relief", "duration", "boosters", "path", "safety", "exported", "stats", "clinic"}
     assert known <= set(COUNTING)
+
+
+def test_a_figure_that_is_not_recounted_is_a_difference() -> None:
+    """At any depth, under any name; what is no figure (a label, an id) may be the dashboard's alone."""
+    mine: dict[str, object] = {"rooms": {"wait": {"n": 3}}}
+    shown = {"rooms": {"wait": {"metric": "wait", "n": 3, "rows": {"count": 3}}, "title": "Rooms"}}
+    assert list(_differ("", mine, shown)) == []
+    new = {"by_day": [{"day": "2026-11-23", "wait": {"metric": "wait", "n": 1, "rows": {"count": 1}}}]}
+    (said,) = _differ("", mine, {**shown, "rooms": {**shown["rooms"], **new}})
+    assert said.startswith(".rooms.by_day: shown") and said.endswith("not recounted")
