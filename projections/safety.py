@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
 
 from projections.columns import store
 from projections.columns.asked import asked
-from projections.columns.open_episodes import OpenEpisode, open_episodes
+from projections.columns.open_episodes import OpenEpisodes, open_episodes
 from projections.columns.safety import SafetyFacts
 from projections.columns.safety_figures import SafetyFigures
 from projections.facts.reading import Cut
+from projections.loose_ends import open_ends
 from projections.metrics.calendar import Period
 from projections.metrics.definitions import SAFETY, Definition
 from projections.metrics.figures import FactIds, Figure
@@ -42,11 +44,28 @@ class SafetyReport(msgspec.Struct, frozen=True, kw_only=True):
     definitions: tuple[Definition, ...] = SAFETY
 
 
+class OpenNow(NamedTuple):
+    """What somebody must still do at some clinics, whenever it began. Alerts and orders by their facts."""
+
+    alerts: tuple[str, ...]
+    orders_overdue: tuple[str, ...]
+    episodes: OpenEpisodes
+
+
 def open_now(
     conn: Connection, clinics: Collection[str], *, as_of: datetime, known_at: int | None = None
-) -> list[OpenEpisode]:
-    """Side effects told at these clinics that are not over or wait for a physician's signature, whenever they began."""
-    return open_episodes(store.facts(conn), clinics, Cut.at(as_of, known_at))
+) -> OpenNow:
+    """Alerts not acknowledged, orders not countersigned in time, side effects not over or without a signature."""
+    cut = Cut.at(as_of, known_at)
+    open_rows = open_ends(conn, clinics, cut)
+    return OpenNow(
+        alerts=tuple(row["fact_id"] for row in open_rows if row["kind"] in ("alert", "home_alert")),
+        orders_overdue=tuple(
+            row["fact_id"] for row in open_rows
+            if row["kind"] == "order" and row["due_us"] is not None and row["due_us"] < cut.as_of_us
+        ),
+        episodes=open_episodes(store.facts(conn), clinics, cut),
+    )  # fmt: skip
 
 
 def report(

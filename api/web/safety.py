@@ -24,7 +24,7 @@ from projections.facts.encoding import moment
 from projections.facts.reading import CHUNK
 from projections.metrics.definitions import current
 from projections.metrics.figures import Figure
-from projections.room_board import BoardReport
+from projections.metrics.lazy import Chained, Each
 from projections.safety import SafetyReport, open_now
 from services.log.lookup import records_at
 
@@ -88,23 +88,27 @@ class Waiting(NamedTuple):
     note: str = ""
 
 
-def _waiting(report: SafetyReport, asked: View) -> list[Waiting]:
+def _waiting(report: SafetyReport, asked: View) -> Sequence[Waiting]:
     """What somebody must still do, by now, whenever it began: alerts, signatures, side effects that are not over."""
-    now, question = cast(BoardReport, ask("operations", asked.question)), asked.question
+    question = asked.question
     with wired().read_side.database.reads.connect() as connection:
-        episodes = open_now(connection, question.clinics, as_of=question.as_of, known_at=question.known_at)
-    orders = [one.fact for house in now.by_clinic.values() for one in house.loose_ends
-              if one.what == "order" and one.overdue]
-    alerts = {position_of(fact): fact for fact in (*report.board.alerts_open, *now.together.alerts_open.rows)}
-    overdue = {position_of(fact): fact for fact in (*report.board.verbal_orders_overdue, *orders)}
-    return [
-        *(Waiting("alert not acknowledged", "alarm", alerts[position]) for position in sorted(alerts)),
-        *(Waiting("serious, not signed off", "alarm", one.fact, one.since_us, _episode(one))
-          for one in episodes if one.unsigned),
-        *(Waiting("order not countersigned in time", "attention", overdue[position]) for position in sorted(overdue)),
-        *(Waiting("side effect not over", "attention" if one.grade >= GRAVE else "", one.fact, one.since_us,
-                  _episode(one)) for one in episodes if not one.resolved and not one.unsigned),
-    ]  # fmt: skip
+        now = open_now(connection, question.clinics, as_of=question.as_of, known_at=question.known_at)
+    alerts = {position_of(fact): fact for fact in (*report.board.alerts_open, *now.alerts)}
+    overdue = {position_of(fact): fact for fact in (*report.board.verbal_orders_overdue, *now.orders_overdue)}
+
+    def unsigned(_: int, one: OpenEpisode) -> Waiting:
+        return Waiting("serious, not signed off", "alarm", one.fact, one.since_us, _episode(one))
+
+    def going_on(_: int, one: OpenEpisode) -> Waiting:
+        tone = "attention" if one.grade >= GRAVE else ""
+        return Waiting("side effect not over", tone, one.fact, one.since_us, _episode(one))
+
+    return Chained(
+        [Waiting("alert not acknowledged", "alarm", alerts[position]) for position in sorted(alerts)],
+        Each(now.episodes.unsigned, unsigned),
+        [Waiting("order not countersigned in time", "attention", overdue[position]) for position in sorted(overdue)],
+        Each(now.episodes.going_on, going_on),
+    )
 
 
 def _episode(one: OpenEpisode) -> str:

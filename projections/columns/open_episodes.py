@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,8 +14,9 @@ from projections.columns.snapshot import Rows
 from projections.columns.store import Facts
 from projections.facts.reading import Cut
 from projections.facts.tables import safety_facts
+from projections.metrics.lazy import Each
 
-__all__ = ["OpenEpisode", "open_episodes"]
+__all__ = ["OpenEpisode", "OpenEpisodes", "open_episodes"]
 
 
 class OpenEpisode(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,31 +34,41 @@ class OpenEpisode(msgspec.Struct, frozen=True, kw_only=True):
     fact: str
 
 
-def open_episodes(facts: Facts, clinics: Collection[str], at: Cut) -> list[OpenEpisode]:
-    """Those told at these clinics, whenever they began, the longest first."""
+class OpenEpisodes(NamedTuple):
+    """The longest first, each made when it is looked at."""
+
+    unsigned: Sequence[OpenEpisode]
+    going_on: Sequence[OpenEpisode]
+    """Not over, and signed if they need a signature."""
+
+
+def open_episodes(facts: Facts, clinics: Collection[str], at: Cut) -> OpenEpisodes:
+    """Those told at these clinics, whenever they began."""
     told = cut(having_word(facts, safety_facts, "side_effect", "side_effect_from_home"), at)
     told = told.where(facts.codes("clinic").marked(list(clinics))[told["clinic"]])
     over = (told["ended_us"] != NONE) | _ever(facts, "resolved", at)[told["subject"]]
     serious = (told["serious"] == 1) | _ever(facts, "regraded", at, serious=True)[told["subject"]]
     mine = told.where(serious & is_word(facts, told["kind"], "side_effect"))
     unsigned = _unsigned(facts, mine, at)[told["subject"]]
-    listed = told.where(~over | unsigned)
-    resolved, chosen = over[~over | unsigned], serious[~over | unsigned]
-    worst = _worst(facts, listed, at)
+    worst = _worst(facts, told.where(~over | unsigned), at)
+    home = is_word(facts, told["kind"], "side_effect_from_home")
     word, patient, clinic = (facts.codes(name) for name in ("word", "patient", "clinic"))
-    home = is_word(facts, listed["kind"], "side_effect_from_home")
-    waits = unsigned[~over | unsigned]
-    found = [
-        OpenEpisode(
-            kind=word.name(int(listed["code"][place])), grade=int(worst[listed["subject"][place]]),
-            serious=bool(chosen[place]), unsigned=bool(waits[place]), resolved=bool(resolved[place]),
-            from_home=bool(home[place]), since_us=int(listed["onset_us"][place]),
-            patient=patient.name(int(listed["patient"][place])), clinic=clinic.name(int(listed["clinic"][place])),
-            fact=f"y{int(listed['position'][place])}",
-        )
-        for place in range(len(listed))
-    ]  # fmt: skip
-    return sorted(found, key=lambda one: (one.since_us, one.fact))
+
+    def made(_: int, place: int) -> OpenEpisode:
+        return OpenEpisode(
+            kind=word.name(int(told["code"][place])), grade=int(worst[told["subject"][place]]),
+            serious=bool(serious[place]), unsigned=bool(unsigned[place]), resolved=bool(over[place]),
+            from_home=bool(home[place]), since_us=int(told["onset_us"][place]),
+            patient=patient.name(int(told["patient"][place])), clinic=clinic.name(int(told["clinic"][place])),
+            fact=f"y{int(told['position'][place])}",
+        )  # fmt: skip
+
+    def listed(chosen: Bools) -> Sequence[OpenEpisode]:
+        places = np.flatnonzero(chosen)
+        order = np.lexsort((told["position"][places], told["onset_us"][places]))
+        return Each(places[order].tolist(), made)
+
+    return OpenEpisodes(listed(unsigned), listed(~over & ~unsigned))
 
 
 def _ever(facts: Facts, kind: str, at: Cut, *, serious: bool = False) -> Bools:

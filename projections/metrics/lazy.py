@@ -72,6 +72,32 @@ class Each(Sequence[T]):
         return (self._make(place, one) for place, one in enumerate(self._others))
 
 
+class Chained(Sequence[T]):
+    """Some sequences, one behind the other, none of them read before it is looked at."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, *parts: Sequence[T]) -> None:
+        self._parts = parts
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
+        if isinstance(index, slice):
+            return tuple(self[place] for place in range(len(self))[index])
+        place = range(len(self))[index]
+        for part in self._parts:
+            if place < len(part):
+                return part[place]
+            place -= len(part)
+        raise IndexError(index)
+
+
 class Lazily(Mapping[str, Any]):
     """Values made when they are first asked for, by key."""
 

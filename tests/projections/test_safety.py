@@ -130,8 +130,9 @@ def test_an_open_episode_over_28_days_is_on_the_list() -> None:
 def open_at(told: Told, as_of: datetime) -> list[tuple[str, int, bool, bool]]:
     """What is to be seen to at a moment: kind, highest grade, whether a signature is missing, whether it is over."""
     with facts_of(told.history) as conn:
-        found = safety.open_now(conn, [str(CLINIC)], as_of=as_of)
-    return [(one.kind, one.grade, one.unsigned, one.resolved) for one in found]
+        found = safety.open_now(conn, [str(CLINIC)], as_of=as_of).episodes
+        listed = (*found.unsigned, *found.going_on)
+    return [(one.kind, one.grade, one.unsigned, one.resolved) for one in listed]
 
 
 def test_a_side_effect_is_seen_to_once_it_is_over_and_if_serious_signed_off() -> None:
