@@ -11,7 +11,7 @@ from typing import Generic, TypeVar, overload
 
 import msgspec
 from flask import Response, current_app
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from api.web.figures import Shown, left_out_in_words
 from api.web.wording import NBSP, NOTHING, number, quantity, words
@@ -66,6 +66,18 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     tone: Tone = ""
     definition: Definition | None = None
     basis: tuple[Value, ...] = ()
+
+    @property
+    def inside(self) -> Markup:
+        """What the cell holds on the page, but for a definition: here and not in a macro, for pages have thousands."""
+        html: str = escape(self.text)
+        if self.href:
+            html = f'<a href="{escape(self.href)}">{html}</a>'
+        if self.tone:
+            html = f'<span class="mark {escape(self.tone)}">{html}</span>'
+        if self.note:
+            html = f'{html}<span class="cell-note">{escape(self.note)}</span>'
+        return Markup(html)  # noqa: S704 (every part is escaped)
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
