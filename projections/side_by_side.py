@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 
 import msgspec
 from sqlalchemy import Connection
@@ -73,7 +73,8 @@ class _Care:
 
     def __init__(self, question: Asked, wider: _Care | None) -> None:
         self.question, self._wider = question, wider
-        self._within = InPeriod(question.facts, question.known, question.period)
+        self._within = None if wider is None else InPeriod(question.facts, question.known, question.period)
+        self.rooms, self.attendance = cache(self._rooms), cache(self._attendance)
         self._number = {clinic: number for number, clinic in enumerate(question.known)}
 
     def covers(self, period: Period) -> bool:
@@ -88,11 +89,11 @@ class _Care:
         rooms = RoomTime(facts, known, period, visits, slots, at.as_of_us)
         return rooms.totals(), Attendance(facts, rooms, visits, slots, at.as_of_us).tallies()
 
-    def rooms(self, clinic: str | None) -> RoomShares:
+    def _rooms(self, clinic: str | None) -> RoomShares:
         totals = self._used[0]
         return RoomShares(totals if clinic is None else [totals[self._number[clinic]]])
 
-    def attendance(self, clinic: str | None) -> AttendanceShares:
+    def _attendance(self, clinic: str | None) -> AttendanceShares:
         tallies = self._used[1]
         return AttendanceShares(tallies if clinic is None else [tallies[self._number[clinic]]])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 from uuid import UUID
@@ -160,6 +160,11 @@ class View:
         return Rows(dashboard, fixed(self.question))
 
 
+@lru_cache(maxsize=256)
+def _written(asked: tuple[tuple[str, str], ...]) -> str:
+    return urlencode(asked, safe=",:")
+
+
 @dataclass(frozen=True)
 class Rows:
     """From a figure's path to the page with its rows."""
@@ -177,7 +182,7 @@ class Rows:
 
     @cached_property
     def _question(self) -> str:
-        return urlencode(self.asked, safe=",:")
+        return _written(tuple(self.asked.items()))
 
     @cached_property
     def _rest(self) -> str:

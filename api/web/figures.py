@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -40,16 +40,32 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     unit: str
     raw: float | None
-    basis: str
-    interval: str
     n: int
-    left_out: tuple[tuple[str, int], ...]
-    flags: tuple[tuple[str, int], ...]
     definition: Definition
     rows: int
     href: str | None
     figure: Figure | Spread
     doubt: str = ""
+
+    @property
+    def basis(self) -> str:
+        """What the value rests on."""
+        return _basis(self.figure)
+
+    @property
+    def interval(self) -> str:
+        """Its 95 % interval; empty for none."""
+        return _interval(self.figure)
+
+    @property
+    def left_out(self) -> tuple[tuple[str, int], ...]:
+        """How many were left out, by reason."""
+        return _counted(self.figure.excluded)
+
+    @property
+    def flags(self) -> tuple[tuple[str, int], ...]:
+        """What else is to be known of it."""
+        return _counted(self.figure.flags)
 
 
 def shown(figure: Figure | Spread, path: str, href: Callable[[str], str] | None = None, title: str = "") -> Shown:
@@ -61,12 +77,13 @@ def shown(figure: Figure | Spread, path: str, href: Callable[[str], str] | None 
         value, unit = f"{number(figure.numerator)} of {number(figure.denominator)}", ""
     rows = len(figure.rows)
     return Shown(
-        path=path, title=title or definition.title, value=value, unit=unit, raw=raw, basis=_basis(figure),
-        interval=_interval(figure), n=figure.n, definition=definition, rows=rows, figure=figure,
-        left_out=tuple((words(reason), many) for reason, many in figure.excluded.items() if many),
-        flags=tuple((words(flag), many) for flag, many in figure.flags.items() if many),
-        href=href(path) if href is not None and rows else None,
+        path=path, title=title or definition.title, value=value, unit=unit, raw=raw, n=figure.n,
+        definition=definition, rows=rows, figure=figure, href=href(path) if href is not None and rows else None,
     )
+
+
+def _counted(reasons: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    return tuple((words(reason), many) for reason, many in reasons.items() if many)
 
 
 def _is_small_rate(figure: Figure) -> bool:

@@ -100,12 +100,15 @@ class OutcomeColumns:
         """One per patient: the first infusion of a course in the period, the earliest if there are several."""
         return self._earliest(self.firsts_of_courses)
 
-    def first_in(self, within: InPeriod, clinic: int | None) -> Reliefs:
-        """The same in the period or a part of it; of one clinic by itself, by its code."""
+    def first_in(self, within: InPeriod | None, clinic: int | None) -> Reliefs:
+        """The same in a part of the period, or of one clinic by itself, by its code."""
         firsts = self.firsts_of_courses
-        place = self.here[firsts]
-        chosen = within.has(self.given.clinic[place], self.given.started_us[place])
-        return self._earliest(firsts[chosen if clinic is None else chosen & (self.given.clinic[place] == clinic)])
+        if clinic is not None:
+            firsts = firsts[self.given.clinic[self.here[firsts]] == clinic]
+        if within is not None:
+            place = self.here[firsts]
+            firsts = firsts[within.has(self.given.clinic[place], self.given.started_us[place])]
+        return self._earliest(firsts)
 
     def _earliest(self, firsts: Ints) -> Reliefs:
         """Of these infusions of the period, each patient's first."""
