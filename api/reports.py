@@ -19,7 +19,7 @@ from api.http.questions import Question
 from projections import boosters, outcomes, referral_funnel, room_board, safety, side_by_side, utilization
 from projections.metrics.calendar import Period
 from projections.metrics.figures import Figure, Spread
-from projections.metrics.lazy import Later
+from projections.metrics.lazy import Each, Later
 
 __all__ = [
     "DASHBOARDS", "NAMES_PATIENTS", "Report", "ask", "compare", "figure_at", "figures", "fixed", "parts",
@@ -71,7 +71,7 @@ def parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((field, getattr(value, field)) for field in value.__struct_fields__)
     elif isinstance(value, Mapping):
         yield from ((str(key), inner) for key, inner in value.items())
-    elif isinstance(value, list | tuple | Later):
+    elif isinstance(value, list | tuple | Later | Each):
         yield from ((str(index), inner) for index, inner in enumerate(value))
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote_plus
 import msgspec
 
 from projections.metrics.figures import Figure, Spread
-from projections.metrics.lazy import Later
+from projections.metrics.lazy import Each, Later
 
 __all__ = ["as_json"]
 
@@ -75,7 +75,7 @@ def _way(kind: type) -> Way:
         return lambda value, path, rows: {
             key: _shown(inner, f"{path}.{_quoted(str(key))}", rows) for key, inner in value.items()
         }
-    if issubclass(kind, list | tuple | Later):
+    if issubclass(kind, list | tuple | Later | Each):
         return lambda value, path, rows: [
             _shown(inner, f"{path}.{index}", rows) for index, inner in enumerate(value)
         ]

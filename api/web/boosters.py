@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from statistics import median
 from typing import cast
@@ -27,7 +27,7 @@ from projections.facts.encoding import moment
 from projections.metrics.boosters import STATUSES, BoosterRow
 from projections.metrics.calendar import local_date
 from projections.metrics.definitions import current
-from projections.metrics.lazy import Each
+from projections.metrics.lazy import Chained, Each
 
 blueprint = Blueprint("web_boosters", __name__)
 
@@ -62,8 +62,7 @@ def show() -> Response:
     """The list as of now, or as of a moment; by status."""
     asked, status = view(), parameters(_Which, request.args.to_dict()).get("status")
     report = cast(BoosterReport, ask("boosters", asked.question))
-    listed = [row for row in report.boosters.rows if status in (None, row.status)]
-    listed.sort(key=lambda row: (ORDER.index(row.status), row.due_on, row.course))
+    listed = Chained(*(report.boosters.of(one) for one in ORDER if status in (None, one)))
     named = listed if request.args.keys() & {"sort", "format"} else listed[:SHOWN]
     opened("boosters", count=len(listed) if "format" in request.args else min(len(listed), SHOWN))
     known = names(row.patient for row in named)
@@ -91,7 +90,7 @@ def _choices(report: BoosterReport, chosen: str | None) -> list[tuple[str, str, 
     ]
 
 
-def _table(rows: list[BoosterRow], asked: View, known: Mapping[str, str], status: str | None) -> Table:
+def _table(rows: Sequence[BoosterRow], asked: View, known: Mapping[str, str], status: str | None) -> Table:
     nobody = "Nobody is on the list: no open course is past its series."
     return Table(
         name="boosters", title=TITLES[status] if status else "All on the list",

@@ -28,7 +28,7 @@ from projections.facts.tables import appointment_facts, course_facts, infusion_f
 from projections.metrics.boosters import DUE_WITHIN_DAYS, LOST_AFTER_DAYS, STATUSES, BoosterList, BoosterRow
 from projections.metrics.calendar import ClinicCalendar
 from projections.metrics.figures import FactIds, amount
-from projections.metrics.lazy import Later
+from projections.metrics.lazy import Sorted
 from projections.metrics.relief import COURSE_BASELINE, MODERATE
 
 LOOK_BACK = 400 * DAY
@@ -225,7 +225,8 @@ class Boosters:
             rows = FactIds("i", fact[order][status[order] == number])
             counts[name] = amount("booster_due", len(rows), "boosters", n=len(rows), rows=rows)
         make = self._row_maker(spells, due, late, status, ahead)
-        return BoosterList(counts=counts, rows=Later(len(order), lambda: tuple(map(make, order.tolist()))))
+        sorts = [STATUSES[number] for number in status[order].tolist()]
+        return BoosterList(counts=counts, rows=Sorted(order.tolist(), lambda _, place: make(place), sorts))
 
     def _row_maker(
         self, spells: list[tuple[Decimal, ...]], due: Array, late: Array, status: Array, ahead: Array

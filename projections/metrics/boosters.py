@@ -15,6 +15,7 @@ from projections.facts.encoding import DAY, moment
 from projections.metrics.calendar import ClinicCalendar, local_date
 from projections.metrics.courses import Course, Infusion, ScheduledBooster
 from projections.metrics.figures import Figure, amount
+from projections.metrics.lazy import Sorted
 from projections.metrics.relief import Scores, brought_forward
 
 DUE_WITHIN_DAYS = 14
@@ -50,6 +51,12 @@ class BoosterList(msgspec.Struct, frozen=True, kw_only=True):
 
     counts: Mapping[str, Figure]
     rows: Sequence[BoosterRow]
+
+    def of(self, status: str) -> Sequence[BoosterRow]:
+        """The rows of one status, in their order; from columns no others are made for it."""
+        if isinstance(self.rows, Sorted):
+            return self.rows.of(status)
+        return [row for row in self.rows if row.status == status]
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

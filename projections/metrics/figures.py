@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from projections.metrics.definitions import current
-from projections.metrics.lazy import Later
+from projections.metrics.lazy import Each, Later
 from projections.metrics.statistics import Interval, mean, mean_interval, median, quantile, wilson
 
 SMALL = 10
@@ -141,7 +141,7 @@ def plain(value: Any) -> Any:
 def _made(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, FactIds | Later):
+    if isinstance(value, FactIds | Later | Each):
         return list(value)
     raise NotImplementedError(type(value).__name__)
 

@@ -72,6 +72,21 @@ class Each(Sequence[T]):
         return (self._make(place, one) for place, one in enumerate(self._others))
 
 
+class Sorted(Each[T]):
+    """One thing for each of some others, of which it is known beforehand what sort it will be."""
+
+    __slots__ = ("_sorts",)
+
+    def __init__(self, others: Sequence[Any], make: Callable[[int, Any], T], sorts: Sequence[str]) -> None:
+        super().__init__(others, make)
+        self._sorts = sorts
+
+    def of(self, sort: str) -> Each[T]:
+        """Those of one sort."""
+        mine = [other for other, its in zip(self._others, self._sorts, strict=True) if its == sort]
+        return Each(mine, lambda _, other: self._make(0, other))
+
+
 class Chained(Sequence[T]):
     """Some sequences, one behind the other, none of them read before it is looked at."""
 
