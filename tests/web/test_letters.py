@@ -23,6 +23,8 @@ from tests.api.world import World
 def letters(lived: World) -> Iterator[World]:
     """An alert's letter that the server refused, one to somebody without an address, a dead digest; and good ones."""
     reads, clinic = lived.read_side.database.reads, UUID(lived.ids[ex.CLINIC])
+    with reads.begin() as sql:
+        sql.execute(delete(OUTBOX))  # what other tests of this world left
     Boxes(reads).tell(UUID(lived.ids[ex.PATIENT]), clinic, uuid4(), 1, (
         UUID(lived.ids[ex.NURSE]), UUID(lived.ids[ex.PRESCRIBER]), UUID(lived.ids[ex.SECOND_NURSE])), False)
     Outbox(reads).put(Message(message_id=uuid4(), kind="digest", recipient=uuid4(), about={"week": "2026-W10"}))
