@@ -32,7 +32,7 @@ def defined(name: str, version: int) -> Definition:
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """What the macros print of a figure. `value` and `unit` are text; `raw` is the number itself (for CSV, charts).
 
-    `doubt` says why the figure is greyed.
+    `doubt` says why the figure is greyed, `too_few` what it rests on where that is too little for a rate.
     """
 
     path: str
@@ -46,16 +46,17 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     href: str | None
     figure: Figure | Spread
     doubt: str = ""
+    too_few: str = ""
 
     @property
     def basis(self) -> str:
         """What the value rests on."""
-        return _basis(self.figure)
+        return self.too_few or _basis(self.figure)
 
     @property
     def interval(self) -> str:
         """Its 95 % interval; empty for none."""
-        return _interval(self.figure)
+        return "" if self.too_few else _interval(self.figure)
 
     @property
     def left_out(self) -> tuple[tuple[str, int], ...]:

@@ -76,6 +76,9 @@ def agrees(one: Printed, figure: dict[str, Any]) -> bool:
         return (int(few[1]), int(few[2])) == (figure["numerator"], figure["denominator"])
     if value is None:
         return not re.search(r"\d", one.said)
+    clock = re.fullmatch(r"(\d+) h (\d\d) min", one.said)
+    if clock is not None:
+        return figure["unit"] == "days" and abs(int(clock[1]) * 60 + int(clock[2]) - value * 1440) <= 0.5
     number = re.match(r"-?\d+(?:,\d{3})*(?:\.(\d+))?", one.said)
     if number is None:
         return False
@@ -127,8 +130,8 @@ def test_every_printed_figure_is_the_apis(
             wrong.append(f"{one.place}: the API has no such figure")
         elif (one.rows or given["rows"]["count"], one.n or given["n"]) != (given["rows"]["count"], given["n"]):
             wrong.append(f"{one.place[2]}: printed {one}, given {given}")
-        elif one.said in (str(given["rows"]["count"]), str(given.get("numerator"))):
-            counts += 1  # a table that says how many, and opens them
+        elif one.said in (str(given["rows"]["count"]), f"{given.get('numerator') or 0:.0f}"):
+            counts += 1  # a table that says how many, or how many minutes, and opens them
         elif not agrees(one, given):
             wrong.append(f"{one.place[2]}: printed {one.said}, given {given}")
     assert not wrong, "\n".join([f"{len(wrong)} of {len(every)}", *wrong[:20]])
@@ -137,6 +140,8 @@ def test_every_printed_figure_is_the_apis(
 
 def test_a_wrong_figure_would_be_told() -> None:
     """The comparison's own control."""
+    days = {"unit": "days", "value": 0.25}
+    assert agrees(Printed("", "6 h 00 min"), days) and not agrees(Printed("", "6 h 01 min"), days)
     share = {"unit": "share", "value": 0.12345, "numerator": 10, "denominator": 81}
     assert agrees(Printed("", "12.3 %"), share)
     assert not agrees(Printed("", "12.4 %"), share)

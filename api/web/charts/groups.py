@@ -111,8 +111,8 @@ def infusions(one: Breakdown, path: str, rows: Rows) -> Shown:
     if found.raw is None or one.patients >= SMALL:
         return found
     return msgspec.structs.replace(
-        found, raw=None, value=f"{number(one.responders_30.numerator)} of {number(found.n)}", unit="", interval="",
-        basis=f"of {count(one.patients, 'patient')}: too few for a rate",
+        found, raw=None, value=f"{number(one.responders_30.numerator)} of {number(found.n)}", unit="",
+        too_few=f"of {count(one.patients, 'patient')}: too few for a rate",
     )  # fmt: skip
 
 
