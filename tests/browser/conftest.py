@@ -27,12 +27,13 @@ READY_WITHIN_S = 120
 
 @dataclass(frozen=True)
 class Served:
-    """A running Anodyne: where, over which home, and the password of the demo's people."""
+    """A running Anodyne: where, over which home, the password of the demo's people, and the supervisor's process."""
 
     address: str
     home: Path
     password: str
     environment: dict[str, str]
+    supervisor: int
 
 
 def _free_port() -> int:
@@ -61,7 +62,7 @@ def serving(home: Path, *, scale: str = SCALE, **settings: str) -> Iterator[Serv
         process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
     try:
         _wait_until_ready(address, log)
-        yield Served(address, home, (home / "demo-password.txt").read_text().strip(), environment)
+        yield Served(address, home, (home / "demo-password.txt").read_text().strip(), environment, process.pid)
     finally:
         process.terminate()
         process.wait(60)
