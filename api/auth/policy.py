@@ -16,7 +16,7 @@ from domain.kernel import Role
 
 __all__ = ["POLICY", "PUBLIC", "VERSION", "Permit", "allows", "fingerprint"]
 
-VERSION = "2026-11-25.31"
+VERSION = "2026-11-25.32"
 
 PUBLIC = frozenset({
     "health.live", "health.ready", "health.metrics", "docs.openapi", "docs.ui", "docs.asset",
@@ -163,6 +163,7 @@ POLICY: Mapping[str, Permit] = dict([
             web_schedule.cancel web_schedule.no_show web_schedule.arrive web_schedule.move web_schedule.series
             web_schedule.book_series web_schedule.join_waitlist web_schedule.offer web_schedule.refill
             web_schedule.leave_waitlist"""),
+    *_pages(TREATS, "web_schedule.end_visit"),
     *_pages(MANAGES, """web_schedule.declare_closure web_schedule.lift_closure web_schedule.set_hours
             web_schedule.open_feed web_schedule.close_feed"""),
     *_pages(ANSWERS | {"auditor"}, "web_schedule.on_call"),

@@ -55,6 +55,7 @@ class Line(msgspec.Struct, frozen=True):
     patient: Cell
     kind: str
     event: str | None
+    bookings: str | None
     timers: tuple[tuple[str, str], ...]
     flags: tuple[Flag, ...]
 
@@ -156,33 +157,40 @@ def _demonstrated(report: BoardReport, asked: View) -> tuple[str, str] | None:
 
 
 def _board(clinic: ClinicName, board: ClinicNow, known: Mapping[str, str], now_us: int) -> Board:
-    cards = tuple(_card(room, known, clinic.timezone, now_us) for room in board.rooms)
+    cards = tuple(_card(room, known, clinic, now_us) for room in board.rooms)
     return Board(
         clinic, clock(now_us, clinic.timezone, now_us), sum(bool(card.lines) for card in cards), cards,
-        tuple(_line(one, known, clinic.timezone, now_us) for one in board.waiting),
+        tuple(_line(one, known, clinic, now_us) for one in board.waiting),
     )  # fmt: skip
 
 
-def _card(room: RoomNow, known: Mapping[str, str], timezone: str, now_us: int) -> Card:
+def _card(room: RoomNow, known: Mapping[str, str], clinic: ClinicName, now_us: int) -> Card:
     until = ""
     if room.until_us is not None:
         said = "opens" if room.state == "closed" else "next booking"
-        until = f"{said} {clock(room.until_us, timezone, now_us)}"
+        until = f"{said} {clock(room.until_us, clinic.timezone, now_us)}"
     elif room.state == "free":
         until = "nothing booked in the next hours"
     return Card(
         room.name or f"Room {room.room[:8]}", words(room.state), TONES.get(room.state, ""),
         _for(room.since_us, now_us) if room.patients or room.state == "free" else "", until,
-        tuple(_line(one, known, timezone, now_us) for one in room.patients),
+        tuple(_line(one, known, clinic, now_us) for one in room.patients),
     )  # fmt: skip
 
 
-def _line(one: Standing, known: Mapping[str, str], timezone: str, now_us: int) -> Line:
+def _line(one: Standing, known: Mapping[str, str], clinic: ClinicName, now_us: int) -> Line:
     return Line(
         patient_cell(one.patient, known), words(one.visit_kind),
         f"/events/{position_of(one.fact)}" if may("web_events.show") else None,
-        tuple(_timers(one, timezone, now_us)), tuple(_flags(one, now_us)),
+        _bookings(one, clinic), tuple(_timers(one, clinic.timezone, now_us)), tuple(_flags(one, now_us)),
     )  # fmt: skip
+
+
+def _bookings(one: Standing, clinic: ClinicName) -> str | None:
+    """To the booking on whose page a visit without infusion ends; None where it is not, or not by the reader."""
+    if one.state == "cleaning" or one.drug_minutes is not None or not may("web_schedule.end_visit"):
+        return None
+    return url_for("web_schedule.of_patient", clinic_id=clinic.id, patient=one.patient)
 
 
 def _timers(one: Standing, timezone: str, now_us: int) -> list[tuple[str, str]]:

@@ -92,7 +92,7 @@ FORMS = {
     "web_schedule.join_waitlist": "waitlist",
     "web_schedule.confirm": "{day}/{id}/confirm", "web_schedule.cancel": "{day}/{id}/cancel",
     "web_schedule.no_show": "{day}/{id}/no-show", "web_schedule.move": "{day}/{id}/move",
-    "web_schedule.arrive": "{day}/{id}/arrive",
+    "web_schedule.arrive": "{day}/{id}/arrive", "web_schedule.end_visit": "{day}/{id}/end",
     "web_schedule.refill": "{day}/waitlist/{id}/book", "web_schedule.offer": "{day}/waitlist/{id}/offer",
     "web_schedule.leave_waitlist": "{day}/waitlist/{id}/leave",
     "web_schedule.declare_closure": "closures", "web_schedule.lift_closure": "closures/{id}/lift",

@@ -1,4 +1,5 @@
-"""Who came: the desk says so on the booking's page, a consultation that was held says it by itself."""
+"""Who came: the desk says so on the booking's page, where a visit without infusion ends too; a consultation that was
+held says it by itself."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 from api.http import examples as ex
 from domain import course, day_sheet
 from domain.infusion.arrival import PatientArrived
+from domain.infusion.departure import VisitEndedWithoutInfusion
 from domain.kernel import Actor, derived_id
 from services.handling import CommandHandling, Load, Plan, Request
 from services.use_cases import use_cases
@@ -91,7 +93,7 @@ def visits_of(world: World, browser: FlaskClient, who: str = ex.DUPLICATE) -> st
     return page(browser, f"/schedule/{world.ids[ex.CLINIC]}/visits?patient={world.ids[who]}")
 
 
-FORMS = ("/confirm", "/no-show", "/cancel", "/move", "/arrive")
+FORMS = ("/confirm", "/no-show", "/cancel", "/move", "/arrive", "/end")
 
 
 def offers(html: str) -> set[str]:
@@ -185,6 +187,100 @@ def test_somebody_in_another_visit_is_told_in_words(world: World) -> None:
     answer = submit(browser, form_of(page(browser, second), "/arrive"))
     assert (answer.status_code, "in another visit" in unescape(answer.text)) == (422, True)
     assert booking(world, second).status == "booked"
+
+
+# --- the visit is over, no infusion was given ------------------------------------------------------
+
+
+def come(world: World, address: str) -> UUID:
+    """By the desk's form, now; the visit."""
+    desk = world.browser("front_desk", "A")
+    assert submit(desk, form_of(page(desk, address), "/arrive")).status_code == 303
+    infusion_id = booking(world, address).infusion_id
+    assert infusion_id is not None
+    return infusion_id
+
+
+def waiting(world: World) -> list[str]:
+    """Patients of the board that wait for a room."""
+    figures = world.caught_up().get("/v1/dashboards/operations", "nurse", "A").get_json()["figures"]
+    return [one["patient"] for one in figures["by_clinic"][world.ids[ex.CLINIC]]["waiting"]]
+
+
+def test_a_follow_up_that_is_over_leaves_the_board_and_the_next_arrival_is_taken(world: World) -> None:
+    first, second = (book(world, "follow_up", NINE + timedelta(minutes=each)) for each in (15, 120))
+    nurse, desk = world.browser("nurse", "A"), world.browser("front_desk", "A")
+    assert "/end" not in offers(page(nurse, first))
+    infusion_id = come(world, first)
+    assert waiting(world) == [world.ids[ex.DUPLICATE]]
+    visits = f"/schedule/{world.ids[ex.CLINIC]}/visits?patient={world.ids[ex.DUPLICATE]}"
+    assert f'href="{visits}"' in page(nurse, "/today") and f'href="{first}"' in page(nurse, visits)
+    assert f'href="{visits}"' not in page(desk, "/today")
+    pass_time(world, minutes=40)
+    assert offers(page(nurse, first)) == {"/end"} and offers(page(desk, first)) == set()
+    assert "a nurse or a prescriber ends it" in page(desk, first)
+    form = form_of(page(nurse, first), "/end")
+    assert form.offered["end_reason"][:2] == ["", "consultation_only"] and form.fields["end_reason"] == [""]
+    token = form_of(page(desk, "/account"), "/sign-out").fields["csrf_token"][0]
+    assert submit(desk, form, csrf_token=token, end_reason="consultation_only").status_code == 403
+    answer = submit(nurse, form, end_reason="consultation_only")
+    assert answer.status_code == 303, unescape(answer.text)
+    assert "without an infusion" in page(nurse, answer.headers["Location"].partition("#")[0])
+    again = submit(nurse, form, end_reason="consultation_only")
+    assert (again.status_code, again.headers["Location"]) == (303, answer.headers["Location"])
+    _, ended = world.services.log.read_stream(infusion_id)
+    assert isinstance(ended.event, VisitEndedWithoutInfusion) and ended.event.reason_code == "consultation_only"
+    assert (ended.occurred_at, ended.role) == (NINE + timedelta(minutes=40), "nurse")
+    late = submit(nurse, form, end_reason="other", key=str(uuid4()))
+    assert (late.status_code, "ended already" in unescape(late.text)) == (422, True)
+    assert offers(page(nurse, first)) == set() and waiting(world) == []
+    come(world, second)
+    assert waiting(world) == [world.ids[ex.DUPLICATE]]
+
+
+def test_what_is_wrong_is_said_at_its_field_and_what_was_typed_stays(world: World) -> None:
+    """Nothing is recorded; left open overnight the time is asked, after more than a day the reason for being late."""
+    address, nurse = book(world, "follow_up", NINE + timedelta(minutes=15)), world.browser("nurse", "A")
+    infusion_id = come(world, address)
+    pass_time(world, minutes=40)
+    form = form_of(page(nurse, address), "/end")
+
+    def refused(typed: dict[str, str], field: str, said: str) -> None:
+        answer = submit(nurse, form, key=str(uuid4()), end_note="By telephone & post", **typed)
+        html = unescape(answer.text)
+        assert answer.status_code == 422 and html.count("field-error") == html.count('aria-invalid="true"') == 1
+        assert f'name="{field}"' in html.partition(' aria-invalid="true"')[0].rpartition("<")[2]
+        assert said in html.partition('class="field-error"')[2].partition("</span>")[0]
+        back = form_of(html, "/end").fields
+        assert {name: back[name][0] for name in typed} == typed and back["end_note"] == ["By telephone & post"]
+        assert len(world.services.log.read_stream(infusion_id)) == 1
+
+    refused({"ended_at": "09:20"}, "end_reason", "Choose one of the list.")
+    for clock, said in (("08:50", "not come by then"), ("11:30", "still to come")):
+        refused({"end_reason": "illness", "ended_at": clock}, "ended_at", said)
+    pass_time(world, days=2)
+    form = form_of(page(nurse, address), "/end")
+    assert form.fields["ended_on"] == ["2026-09-14"]
+    refused({"end_reason": "illness"}, "ended_at", "Say at what time the visit ended.")
+    refused({"end_reason": "illness", "ended_at": "09:30"}, "late_reason", "say why it is recorded only now")
+    answer = submit(nurse, form, end_reason="illness", ended_at="09:30", late_reason="The list was on paper")
+    assert answer.status_code == 303, unescape(answer.text)
+    ended = world.services.log.read_stream(infusion_id)[-1]
+    assert ended.occurred_at == NINE.replace(minute=30)
+
+
+def test_a_visit_in_which_drug_was_started_does_not_end_so(world: World) -> None:
+    address, nurse = book(world, "trial", NINE + timedelta(minutes=15), ex.PATIENT), world.browser("nurse", "A")
+    world.ids[ex.INFUSION] = str(come(world, address))
+    stale = form_of(page(nurse, address), "/end")
+    assert stale.offered["end_reason"][:2] == ["", "vital_signs"]
+    for step in ("room", "check", "record_vitals", "order", "place_iv", "hang_bag", "start"):
+        assert "/end" in offers(page(nurse, address)), step
+        pass_time(world, minutes=1)
+        world.take(Step(f"infusions.{step}", "prescriber" if step == "order" else "nurse"))
+    assert offers(page(nurse, address)) == set()
+    answer = submit(nurse, stale, end_reason="no_iv")
+    assert (answer.status_code, "Drug was given" in unescape(answer.text)) == (422, True)
 
 
 # --- a consultation ------------------------------------------------------------------------------

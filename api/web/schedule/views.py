@@ -24,10 +24,11 @@ from services.scheduling import ScheduledDay, next_booking, over_midnight, sched
 SAID = {
     "booked": "Booked.", "moved": "Moved.", "cancelled": "Cancelled: the time is free again.",
     "confirmed": "Confirmed.", "arrived": "Arrived: they are on Today's board until their visit ends.",
-    "no_show": "Recorded as a no-show.", "series": "The series is booked.", "refilled": "Booked, and off the waitlist.",
-    "waits": "On the waitlist.", "left": "Off the waitlist.",
-    "offered": "The offer is noted; the time is free until it is booked.", "closed": "The closure is declared.",
-    "lifted": "The closure is lifted.", "hours": "The opening hours are set.", "feed": "The calendar address is ready.",
+    "ended": "The visit is over, without an infusion.", "no_show": "Recorded as a no-show.",
+    "series": "The series is booked.", "refilled": "Booked, and off the waitlist.", "waits": "On the waitlist.",
+    "left": "Off the waitlist.", "offered": "The offer is noted; the time is free until it is booked.",
+    "closed": "The closure is declared.", "lifted": "The closure is lifted.",
+    "hours": "The opening hours are set.", "feed": "The calendar address is ready.",
     "on_call": "The on-call list is set.", "on_call_details": "Time and telephone are set.",
     "withdrawn": "The calendar address answers no more.",
 }
