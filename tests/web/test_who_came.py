@@ -363,5 +363,9 @@ def test_they_came_on_postgresql(world_on_postgresql: World) -> None:
     test_they_came_puts_them_on_todays_board(world_on_postgresql, "follow_up", ex.DUPLICATE)
 
 
+def test_a_follow_up_is_over_on_postgresql(world_on_postgresql: World) -> None:
+    test_a_follow_up_that_is_over_leaves_the_board_and_the_next_arrival_is_taken(world_on_postgresql)
+
+
 def test_a_consultation_of_before_on_postgresql(world_on_postgresql: World) -> None:
     test_a_consultation_that_was_held_leaves_nothing_to_be_done(world_on_postgresql, hold_as_before)
