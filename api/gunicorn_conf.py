@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from api.http.columns import read_ahead
 from api.logs import configure_logging
 from api.settings import Settings
 
@@ -51,9 +52,13 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """What the application is made of stays as long as the worker: no collection need look through it again."""
+    """What the application is made of stays as long as the worker: no collection need look through it again.
+
+    The dashboards' columns are read beside the first requests.
+    """
     gc.collect()
     gc.freeze()
+    read_ahead(worker.wsgi)
 
 
 def child_exit(server: Any, worker: Any) -> None:

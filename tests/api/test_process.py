@@ -97,6 +97,21 @@ def _read(raw: bytes) -> Any:
         return raw.decode()
 
 
+def test_every_worker_reads_the_columns_before_anybody_asks(database: Database) -> None:
+    """Each of the two says so, and answers meanwhile."""
+    settings = _settings(database)
+    migrate(settings)
+    with served(settings) as (address, process):
+        assert process.stderr is not None
+        os.set_blocking(process.stderr.fileno(), False)
+        said, until = "", time.monotonic() + 20
+        while said.count("columns.read") < 2 and time.monotonic() < until:
+            said += (process.stderr.read() or b"").decode()
+            assert _ask(f"{address}/healthz/live")[0] == 200
+            time.sleep(0.05)
+        assert said.count("columns.read") == 2, said
+
+
 @pytest.mark.parametrize("worker_class", ["gthread", "sync"])
 def test_gunicorn_serves(database: Database, worker_class: str) -> None:
     """Commands, replays, reads and problems over the wire; a worker killed with -9 loses nothing acknowledged."""
