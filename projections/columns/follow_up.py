@@ -54,10 +54,13 @@ class FollowUp:
 
     def answered(self, clinic: int | None = None, within: InPeriod | None = None) -> Figure:
         """Prompts due in the period or in a part of it, answered or not; of one clinic by its code."""
-        due = self._due if clinic is None else self._due.where(self._by_clinic[clinic])
+        due = self._due
         if within is not None:
             due = due.where(within.has(due.clinic, due.due_us))
         fact, answered, reasons = due.fact, due.answered, due.reasons
+        if clinic is not None:
+            mine = self._by_clinic[clinic] if within is None else due.clinic == clinic
+            fact, answered, reasons = fact[mine], answered[mine], reasons[mine]
         return proportion(
             "follow_up_answered", FactIds("f", fact[answered]), FactIds("f", fact[reasons == 0]),
             left_out(reasons, _NOT_ANSWERED, lambda places: FactIds("f", fact[places])),

@@ -178,14 +178,9 @@ class RoomTime:
         """One per clinic."""
         if not self.clinics:
             return []
-        prime = self.axis.opening([clipped(one.prime, *one.span) for one in self.clinics])
-        prime = intersection(prime, self._open)
         totals = {
-            "open_us": self._open, "open_elapsed_us": self._open_so_far, "prime_us": prime,
-            "prime_elapsed_us": self._before_now(prime), "booked_sum_us": self._taken,
-            "booked_union_us": union(self._taken), "booked_us": self._booked_open,
-            "booked_prime_us": intersection(self._booked_open, prime), "occupied_us": self._busy,
-            "occupied_open_us": self._busy_open, "occupied_prime_us": intersection(self._busy_open, prime),
+            "open_us": self._open, "open_elapsed_us": self._open_so_far, "booked_us": self._booked_open,
+            "occupied_us": self._busy, "occupied_open_us": self._busy_open,
         }  # fmt: skip
         by_clinic = {name: self._total(spans).tolist() for name, spans in totals.items()}
         found = [RoomTotals(**{name: own[one.number] for name, own in by_clinic.items()}) for one in self.clinics]
@@ -197,11 +192,26 @@ class RoomTime:
         if not self.clinics:
             return []
         found = [RoomTally(**msgspec.structs.asdict(one)) for one in self.totals()]
+        self._add_prime(found)
         self._add_days(found)
         self._add_bins(found)
         self._add_phases(found)
         self._add_turnover(found)
         return found
+
+    def _add_prime(self, found: Sequence[RoomTally]) -> None:
+        """Prime time, and what is booked more than once."""
+        prime = self.axis.opening([clipped(one.prime, *one.span) for one in self.clinics])
+        prime = intersection(prime, self._open)
+        totals = {
+            "prime_us": prime, "prime_elapsed_us": self._before_now(prime),
+            "booked_prime_us": intersection(self._booked_open, prime),
+            "occupied_prime_us": intersection(self._busy_open, prime),
+            "booked_sum_us": self._taken, "booked_union_us": union(self._taken),
+        }  # fmt: skip
+        for name, spans in totals.items():
+            for tally, us in zip(found, self._total(spans).tolist(), strict=True):
+                setattr(tally, name, us)
 
     @cached_property
     def _taken(self) -> Spans:

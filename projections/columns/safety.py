@@ -142,24 +142,21 @@ class SafetyFacts:
     def _given(self, home: Rows) -> Given:
         """The period's patients' and, to tell what they belong to, those of patients who reported from home."""
         low = min(self._span[0], int(home["onset_us"].min(initial=self._span[0]))) - ATTRIBUTED_WITHIN
-        rows = self._given_to(np.concatenate((self._patients, home["patient"])), low)
+        rows = self._table.between(low, self.as_of_us + 1)
+        rows = cut(rows.where(is_word(self._facts, rows["kind"], "given")), self._at)
+        told = np.concatenate((self._patients, home["patient"]))
+        rows = _by_start(rows.where(everyone_of(self._survivor, told)[rows["patient"]]))
         return Given(
             infusion=rows["infusion"], patient=self._survivor[rows["patient"]], clinic=rows["clinic"],
             started_us=rows["onset_us"], stopped_us=rows["at_us"], fact=rows["position"],
             counted=self.period.has(rows["clinic"], rows["onset_us"]),
         )  # fmt: skip
 
-    def _given_to(self, patients: Array, since_us: int) -> Rows:
-        """Infusions that ended since then, by drug start."""
-        rows = self._table.between(since_us, self.as_of_us + 1)
-        rows = cut(rows.where(is_word(self._facts, rows["kind"], "given")), self._at)
-        rows = rows.where(everyone_of(self._survivor, patients)[rows["patient"]])
-        return rows.where(np.lexsort((rows["position"], rows["onset_us"])))
-
     @cached_property
     def so_far(self) -> Ints:
         """How many infusions the patient has had, each of the period's included."""
-        rows = self._given_to(self._patients, -(2**62))
+        rows = whole(self._table, "patient", everyone_of(self._survivor, self._patients), self._at)
+        rows = _by_start(rows.where(is_word(self._facts, rows["kind"], "given")))
         patient = self._survivor[rows["patient"]]
         by_patient = np.argsort(patient, kind="stable")
         number = np.empty(len(rows), dtype=np.int64)
@@ -235,3 +232,8 @@ class SafetyFacts:
         member = members(self.board["subject"][asks], len(self._facts.codes("subject")))
         rows = whole(self._table, "subject", member, self._at)
         return rows.where(is_word(self._facts, rows["kind"], *ANSWERS))
+
+
+def _by_start(given: Rows) -> Rows:
+    """Infusions by drug start."""
+    return given.where(np.lexsort((given["position"], given["onset_us"])))

@@ -20,6 +20,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 SCANNED = 4
 """From one row in so many on, rows are found by looking at all of them."""
 
+FEW = 16
+"""Of fewer groups than one for so many rows near by, each is looked up."""
+
 
 class Rows:
     """Some rows of a table, in order; a column is gathered when it is first asked for."""
@@ -176,8 +179,11 @@ class Snapshot:
 
         How many rows each group has is known from the index: the few groups with rows elsewhere are looked up.
         """
+        codes = np.flatnonzero(member[:-1])
+        if len(codes) * FEW < len(near):
+            return self.among(column, member)
         inside = near.where(member[near[column]])
-        codes, found = np.flatnonzero(member[:-1]), np.bincount(inside[column], minlength=len(member))
+        found = np.bincount(inside[column], minlength=len(member))
         loose = self._columns[column][self._loose.rows]
         wanted = self._grouped(column).counts(codes) + np.bincount(loose[loose >= 0], minlength=len(member))[codes]
         lacking = codes[found[codes] != wanted]

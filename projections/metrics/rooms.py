@@ -36,15 +36,9 @@ class RoomTotals(msgspec.Struct, kw_only=True):
 
     open_us: int = 0
     open_elapsed_us: int = 0
-    prime_elapsed_us: int = 0
     booked_us: int = 0
-    booked_prime_us: int = 0
-    prime_us: int = 0
-    booked_sum_us: int = 0
-    booked_union_us: int = 0
     occupied_us: int = 0
     occupied_open_us: int = 0
-    occupied_prime_us: int = 0
     unclosed: int = 0
     calendar: Sequence[str] = ()
     slots: Sequence[str] = ()
@@ -52,8 +46,15 @@ class RoomTotals(msgspec.Struct, kw_only=True):
 
 
 class RoomTally(RoomTotals, kw_only=True):
-    """The totals, and how they are spread: over phases, quarter hours, weekdays and days, and what lay between."""
+    """The totals with those of prime time and of overbooking, and how they are spread: over phases, quarter hours,
+    weekdays and days, and what lay between."""
 
+    prime_us: int = 0
+    prime_elapsed_us: int = 0
+    booked_prime_us: int = 0
+    occupied_prime_us: int = 0
+    booked_sum_us: int = 0
+    booked_union_us: int = 0
     phases: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(PHASES, 0))
     busy: list[int] = msgspec.field(default_factory=lambda: [0] * BINS)
     existed: list[int] = msgspec.field(default_factory=lambda: [0] * BINS)
@@ -261,15 +262,17 @@ class RoomShares:
         self._flags = {"unclosed": unclosed} if unclosed else {}
 
     def _minutes(self, field: str) -> float:
-        return float(sum(getattr(one, field) for one in self._totals)) / MINUTE
+        return _minutes(self._totals, field)
 
-    def _booked(self, metric: str, value: float) -> Figure:
+    def booked(self, metric: str, value: float) -> Figure:
+        """Minutes that the bookings made."""
         return amount(metric, value, "minutes", n=len(self.booked_rows), rows=self.booked_rows)
 
     def _occupied(self, metric: str, value: float) -> Figure:
         return amount(metric, value, "minutes", n=len(self.visit_rows), rows=self.visit_rows, flags=self._flags)
 
-    def _share(self, metric: str, of: str, among: str) -> Figure:
+    def share(self, metric: str, of: str, among: str) -> Figure:
+        """One of the totals of another, by the visits."""
         return quotient(
             metric, self._minutes(of), self._minutes(among), n=len(self.visit_rows), rows=self.visit_rows,
             flags=self._flags,
@@ -282,7 +285,7 @@ class RoomShares:
 
     def booked_minutes(self) -> Figure:
         """Of them booked."""
-        return self._booked("booked_minutes", self._minutes("booked_us"))
+        return self.booked("booked_minutes", self._minutes("booked_us"))
 
     def occupied_minutes(self) -> Figure:
         """Room minutes with a patient in, open or not."""
@@ -297,11 +300,7 @@ class RoomShares:
 
     def actual_utilization(self) -> Figure:
         """Occupied of open room time that has passed."""
-        return self._share("actual_utilization", "occupied_open_us", "open_elapsed_us")
-
-    def prime_time_utilization(self) -> Figure:
-        """The same of prime time."""
-        return self._share("prime_time_utilization", "occupied_prime_us", "prime_elapsed_us")
+        return self.share("actual_utilization", "occupied_open_us", "open_elapsed_us")
 
     def overtime_minutes(self) -> Figure:
         """Occupied outside the opening hours."""
@@ -309,26 +308,24 @@ class RoomShares:
             "overtime_minutes", self._minutes("occupied_us") - self._minutes("occupied_open_us")
         )
 
-    def overbooked_minutes(self) -> Figure:
-        """Booked more than once at the same time."""
-        return self._booked("overbooked_minutes", self._minutes("booked_sum_us") - self._minutes("booked_union_us"))
 
-    def booked_outside_open_minutes(self) -> Figure:
-        """Booked outside the opening hours."""
-        return self._booked(
-            "booked_outside_open_minutes", self._minutes("booked_union_us") - self._minutes("booked_us")
-        )
+def _minutes(totals: Sequence[RoomTotals], field: str) -> float:
+    return float(sum(getattr(one, field) for one in totals)) / MINUTE
 
 
 def room_figures(tallies: Sequence[RoomTally]) -> RoomFigures:
     """The figures of these clinics together."""
     shares = RoomShares(tallies)
+    booked, whole = _minutes(tallies, "booked_us"), _minutes(tallies, "booked_union_us")
     return RoomFigures(
         open_minutes=shares.open_minutes(), booked_minutes=shares.booked_minutes(),
         occupied_minutes=shares.occupied_minutes(), scheduled_utilization=shares.scheduled_utilization(),
-        actual_utilization=shares.actual_utilization(), prime_time_utilization=shares.prime_time_utilization(),
-        overtime_minutes=shares.overtime_minutes(), overbooked_minutes=shares.overbooked_minutes(),
-        booked_outside_open_minutes=shares.booked_outside_open_minutes(),
+        actual_utilization=shares.actual_utilization(), prime_time_utilization=shares.share(
+            "prime_time_utilization", "occupied_prime_us", "prime_elapsed_us"
+        ),
+        overtime_minutes=shares.overtime_minutes(),
+        overbooked_minutes=shares.booked("overbooked_minutes", _minutes(tallies, "booked_sum_us") - whole),
+        booked_outside_open_minutes=shares.booked("booked_outside_open_minutes", whole - booked),
         phases=_phase_figures(tallies, shares.visit_rows),
         turnover=spread("turnover", joined_values([one.gaps for one in tallies]), "minutes",
                         {"idle": sum(one.idle for one in tallies)}),

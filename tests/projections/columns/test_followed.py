@@ -94,6 +94,7 @@ def test_followed_columns_hold_the_rows(steps: list[Step], sort: str, low: int, 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(table, "LOOSE", 6)
         patched.setattr(snapshot, "SCANNED", scanned)
+        patched.setattr(snapshot, "FEW", scanned)
         _hold_the_rows(steps, sort, low, low + span)
 
 
