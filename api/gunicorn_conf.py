@@ -6,7 +6,6 @@ socket is off, the workers' heartbeat files are in memory where that exists (a s
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from api.http.columns import read_ahead
 from api.logs import configure_logging
+from api.memory import settle
 from api.settings import Settings
 
 _settings = Settings.from_environment()
@@ -56,8 +56,7 @@ def post_worker_init(worker: Any) -> None:
 
     The dashboards' columns are read beside the first requests.
     """
-    gc.collect()
-    gc.freeze()
+    settle()
     read_ahead(worker.wsgi)
 
 

@@ -7,7 +7,6 @@ two years and the floor take turns in every round.
 
 from __future__ import annotations
 
-import gc
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from sqlalchemy import Connection, Table, make_url, select
 
 from api.bootstrap import Urls
 from api.http.figures import as_json
+from api.memory import settle
 from benchmarks import histories
 from benchmarks.organisation import DENSITIES, Organisation
 from benchmarks.places import KINDS, Ground
@@ -175,8 +175,8 @@ def run(ground: Ground, rounds: int, quick: bool) -> Part:
             "Not in the reports: the session, the access log's entry, the page's template, and the server. The whole "
             "pages have all of that but the socket: an owner with a session asks the application in process. Patients "
             "have no names there (no log holds any), so lists show none.",
-            "What the benchmark's own event maker keeps in memory is hidden from the garbage collector: it is no part "
-            "of a server.",
+            "Garbage is collected as in a served worker (`api.memory.settle`); what the benchmark's own event maker "
+            "keeps is hidden from the collector: it is no part of a server.",
             "The floor: fetching the same clinics' rows of the same weeks by SQLAlchemy, without computing anything.",
             "The facts are held as columns by each process and followed by position before each answer. The first "
             "answer of a process reads them all. That one is outside the bars: its time and what the process holds "
@@ -216,8 +216,7 @@ def _built(ground: Ground, kind: str, organisation: Organisation) -> Asked:
     visitor = Visitor(settings, database, engine, clinics, end, busy)
     found = Asked(database, engine, organisation, clinics, end, busy, organisation.head(), built, first, visitor)
     found.answer("safety", 1, WEEKS_DAYS)
-    gc.collect()
-    gc.freeze()
+    settle()
     tell(f" {NAMES[kind]}: {found.events:,} events in {built:,.0f} s; columns read in {first['seconds']:.1f} s")
     return found
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from api.web.wording import words
@@ -37,11 +37,13 @@ def _text(code: str, *vocabularies: Vocabulary) -> str:
     return next((found[code].text for found in vocabularies if code in found), words(code))
 
 
+@lru_cache(maxsize=1024)
 def condition(code: str) -> str:
     """The condition's name."""
     return _text(code, RECORDABLE)
 
 
+@lru_cache(maxsize=1024)
 def side_effect(code: str) -> str:
     """The side effect's name."""
     return _text(code, SIDE_EFFECTS)
@@ -77,7 +79,7 @@ def reason(code: str) -> str:
     return _agreed().get(code) or words(code)
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _agreed() -> Mapping[str, str]:
     texts: dict[str, set[str]] = defaultdict(set)
     lists: Iterable[Vocabulary] = (
