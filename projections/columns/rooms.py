@@ -174,15 +174,19 @@ class RoomTime:
     def _busy_open(self) -> Spans:
         return intersection(self._busy, self._open)
 
+    @property
+    def _by_field(self) -> dict[str, Spans]:
+        """What is totalled, and by day, in `RoomTotals`' and `DayTally`'s names."""
+        return {
+            "open_us": self._open, "open_elapsed_us": self._open_so_far, "booked_us": self._booked_open,
+            "occupied_us": self._busy, "occupied_open_us": self._busy_open,
+        }  # fmt: skip
+
     def totals(self) -> list[RoomTotals]:
         """One per clinic."""
         if not self.clinics:
             return []
-        totals = {
-            "open_us": self._open, "open_elapsed_us": self._open_so_far, "booked_us": self._booked_open,
-            "occupied_us": self._busy, "occupied_open_us": self._busy_open,
-        }  # fmt: skip
-        by_clinic = {name: self._total(spans).tolist() for name, spans in totals.items()}
+        by_clinic = {name: self._total(spans).tolist() for name, spans in self._by_field.items()}
         found = [RoomTotals(**{name: own[one.number] for name, own in by_clinic.items()}) for one in self.clinics]
         self._add_facts(found)
         return found
@@ -238,20 +242,16 @@ class RoomTime:
         return tuple(np.concatenate(side) for side in zip(*parts, strict=True))  # type: ignore[return-value]
 
     def _add_days(self, found: Sequence[RoomTally]) -> None:
-        totals = {
-            "open_us": self._open, "open_elapsed_us": self._open_so_far, "booked_us": self._booked_open,
-            "occupied_us": self._busy, "occupied_open_us": self._busy_open,
-        }  # fmt: skip
         days = list(self._period.days())
         first, count = days[0].toordinal() - UNIX_DAY, len(days)
         sums = {}
-        for name, spans in totals.items():
+        for name, spans in self._by_field.items():
             clinic, day, low, high = self._pieces(spans)
             inside = (day >= first) & (day < first + count)
             place = (clinic * count + day - first)[inside]
             sums[name] = summed(place, (high - low)[inside], len(found) * count).reshape(len(found), count).tolist()
         for number, tally in enumerate(found):
-            own = [sums[name][number] for name in totals]
+            own = [sums[name][number] for name in self._by_field]
             tally.days = {
                 day: DayTally(opened, elapsed, booked, occupied, within)
                 for day, opened, elapsed, booked, occupied, within in zip(days, *own, strict=True)

@@ -8,7 +8,7 @@ import msgspec
 
 from api.web.address import Rows
 from api.web.charts import Chart
-from api.web.charts.outcomes import limits, percent, rates
+from api.web.charts.outcomes import Dots, limits, percent, rates
 from api.web.figures import Shown, shown
 from api.web.tables import Cell, Column, Table, figure_cell, rate_column, row_of
 from api.web.wording import NBSP, count, number, words
@@ -41,28 +41,16 @@ def compared(
             low, high = limits(first)
             values.append({"group": group, "label": f"{_short(group)}, n{NBSP}{first.n}", "share": first.raw,
                            "low": low, "high": high, "infusions": each.raw, "given": each.n})
-    y = {"field": "label", "type": "nominal", "sort": None, "title": None,
-         "axis": {"ticks": False, "domain": False, "labelLimit": 200}}
-    share = {"type": "quantitative", "scale": {"domain": [0, 1]}, "title": None,
-             "axis": {"format": "%", "grid": True, "tickCount": 5}}
-    tooltip = [{"field": "group", "title": "Group"}, {"field": "share", "title": "Patients", "format": ".1%"},
-               {"field": "low", "title": "95 % low", "format": ".1%"},
-               {"field": "high", "title": "95 % high", "format": ".1%"},
-               {"field": "infusions", "title": "Infusions", "format": ".1%"},
-               {"field": "given", "title": "Infusions counted"}]
-    spec = {
-        "data": {"values": values},
-        "layer": [
-            {"transform": [{"filter": "datum.infusions != null"}],
-             "mark": {"type": "point", "filled": False, "size": 60, "strokeWidth": 1.5, "color": "@ink-3",
-                      "opacity": 1},
-             "encoding": {"y": y, "x": {"field": "infusions", **share}, "tooltip": tooltip}},
-            {"mark": {"type": "rule", "strokeWidth": 2, "color": "@series-1", "opacity": 0.55},
-             "encoding": {"y": y, "x": {"field": "low", **share}, "x2": {"field": "high"}}},
-            {"mark": {"type": "point", "filled": True, "size": 70, "color": "@series-1", "opacity": 1},
-             "encoding": {"y": y, "x": {"field": "share", **share}, "tooltip": tooltip}},
-        ],
-    }  # fmt: skip
+    dots = Dots.of(
+        "group", "Patients", 200, {"field": "infusions", "title": "Infusions", "format": ".1%"},
+        {"field": "given", "title": "Infusions counted"},
+    )  # fmt: skip
+    ring = {
+        "transform": [{"filter": "datum.infusions != null"}],
+        "mark": {"type": "point", "filled": False, "size": 60, "strokeWidth": 1.5, "color": "@ink-3", "opacity": 1},
+        "encoding": {"y": dots.y, "x": {"field": "infusions", **dots.x}, "tooltip": dots.tooltip},
+    }
+    spec = {"data": {"values": values}, "layer": [ring, *dots.layers]}
     table = Table(
         name=name, title=title, note="Groups of fewer than ten patients are counts, not rates.",
         columns=(Column("group", "Group"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from api.web.address import Rows
 from api.web.charts import Chart
@@ -47,22 +47,8 @@ def rates(
     for label, one in drawn:
         low, high = limits(one)
         values.append({"label": label, "share": one.raw, "low": low, "high": high, "n": one.n, "basis": one.basis})
-    y = {"field": "label", "type": "nominal", "sort": None, "title": None,
-         "axis": {"ticks": False, "domain": False, "labelLimit": 180}}
-    share = {"type": "quantitative", "scale": {"domain": [0, 1]}, "title": None,
-             "axis": {"format": "%", "grid": True, "tickCount": 5}}
-    tooltip = [{"field": "label", "title": "Group"}, {"field": "share", "title": "Share", "format": ".1%"},
-               {"field": "low", "title": "95 % low", "format": ".1%"},
-               {"field": "high", "title": "95 % high", "format": ".1%"}, {"field": "n", "title": "n"}]
-    spec = {
-        "data": {"values": values},
-        "layer": [
-            {"mark": {"type": "rule", "strokeWidth": 2, "color": "@series-1", "opacity": 0.55},
-             "encoding": {"y": y, "x": {"field": "low", **share}, "x2": {"field": "high"}}},
-            {"mark": {"type": "point", "filled": True, "size": 70, "color": "@series-1", "opacity": 1},
-             "encoding": {"y": y, "x": {"field": "share", **share}, "tooltip": tooltip}},
-        ],
-    }  # fmt: skip
+    dots = Dots.of("label", "Share", 180, {"field": "n", "title": "n"})
+    spec = {"data": {"values": values}, "layer": dots.layers}
     table = Table(
         name=name, title=title,
         columns=(Column("group", "Group"), rate_column("share", "Share"),
@@ -85,6 +71,32 @@ def limits(one: Shown) -> tuple[float | None, float | None]:
     """Of the figure's interval; None where it has none."""
     found = getattr(one.figure, "interval", None)
     return (found[0], found[1]) if found else (None, None)
+
+
+class Dots(NamedTuple):
+    """A dot for each row's `share` on the line of its interval (`low`, `high`), beside its `label`."""
+
+    y: dict[str, Any]
+    x: dict[str, Any]
+    tooltip: list[dict[str, Any]]
+    layers: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, named: str, share: str, label_limit: int, *more: dict[str, Any]) -> Dots:
+        """`named`: the field with the whole name; `share`: what the share is called; `more` of the tooltip."""
+        y = {"field": "label", "type": "nominal", "sort": None, "title": None,
+             "axis": {"ticks": False, "domain": False, "labelLimit": label_limit}}
+        x = {"type": "quantitative", "scale": {"domain": [0, 1]}, "title": None,
+             "axis": {"format": "%", "grid": True, "tickCount": 5}}
+        tooltip = [{"field": named, "title": "Group"}, {"field": "share", "title": share, "format": ".1%"},
+                   {"field": "low", "title": "95 % low", "format": ".1%"},
+                   {"field": "high", "title": "95 % high", "format": ".1%"}, *more]
+        return cls(y, x, tooltip, [
+            {"mark": {"type": "rule", "strokeWidth": 2, "color": "@series-1", "opacity": 0.55},
+             "encoding": {"y": y, "x": {"field": "low", **x}, "x2": {"field": "high"}}},
+            {"mark": {"type": "point", "filled": True, "size": 70, "color": "@series-1", "opacity": 1},
+             "encoding": {"y": y, "x": {"field": "share", **x}, "tooltip": tooltip}},
+        ])  # fmt: skip
 
 
 def _rate_row(label: str, one: Shown, definition: Definition | None) -> tuple[Cell, ...]:
